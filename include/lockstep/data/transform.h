@@ -1,0 +1,56 @@
+/* Transforms of X: fitted on the training rows, kept in the checkpoint, applied alike in
+ * training, evaluation and prediction.
+ *
+ * A chain is a list of transforms from the config. Each is fitted per column, over the training
+ * rows in file order, in float64, by the one rank that reads the column: the constants do not
+ * depend on the number of ranks. A transform that chooses columns (select) ends a stage: its
+ * constants are gathered, the columns chosen, and the next stage is fitted on these alone.
+ *
+ * Why here: transforms belong to the data, not to the model. Never changes the file.
+ */
+#ifndef LS_DATA_TRANSFORM_H
+#define LS_DATA_TRANSFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/log.h"
+#include "lockstep/base/status.h"
+#include "lockstep/comm/comm.h"
+#include "lockstep/data/dataset.h"
+#include "lockstep/opt/options.h"
+
+/* log1p, log2p1, standardize, minmax, center, scale {factor}, select {features}. */
+extern const ls_opt_choices ls_transform_choices;
+
+typedef struct ls_transforms ls_transforms;
+
+/* Fits a chain on the rows with part[row] == LS_SPLIT_TRAIN.
+ * Collective: every rank reads its
+ * share of the columns. Errors: ERR_DATA (NaN, infinity, a value a transform can not take: log1p
+ * of less than or equal to -1, with row and column), ERR_CONFIG. */
+ls_status ls_transforms_fit(ls_comm *comm, ls_dataset *ds, const uint8_t *part,
+                            const ls_choice_list *chain, ls_log *log,
+                            ls_transforms **out) LS_MUST_CHECK;
+void ls_transforms_destroy(ls_transforms *t);
+
+/* Columns before and after. */
+size_t ls_transforms_inputs(const ls_transforms *t);
+size_t ls_transforms_outputs(const ls_transforms *t);
+
+/* The input column that output column j comes from. */
+size_t ls_transforms_source(const ls_transforms *t, size_t j);
+
+/* Applies the chain to rows of X: in[rows, inputs] is overwritten, out[rows, outputs] (may be in
+ * where no column is dropped) receives the result. Uses OpenMP; the bits of a row do not depend
+ * on the other rows. Errors: ERR_DATA, as ls_transforms_fit, with first_row added to the row
+ * named. A result that is not finite is an error, too. */
+ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, size_t first_row,
+                              size_t rows, float *in, float *out) LS_MUST_CHECK;
+
+/* Stores the chain below a group ("/transforms") and reads it back; the number of inputs is
+ * stored with it. Errors: ERR_IO; ERR_DATA for a damaged chain. */
+ls_status ls_transforms_save(const ls_transforms *t, ls_h5 *file, const char *group) LS_MUST_CHECK;
+ls_status ls_transforms_load(ls_h5 *file, const char *group, ls_transforms **out) LS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,101 @@
+"""Support for the whole-program tests: run lockstep, check exit code and messages.
+
+A test is a unittest file that ends in `lockstep_test.main()`. It makes its files below
+self.dir, a temporary directory, and never touches the source tree.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+LOCKSTEP = os.environ.get("LOCKSTEP", "lockstep")
+MPIEXEC = os.environ.get("LOCKSTEP_MPIEXEC", "mpiexec")
+SOURCE = os.environ.get(
+    "LOCKSTEP_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SHARED_DATA = os.path.join(os.path.dirname(SOURCE), "shared", "data")
+SKIPPED = 77
+
+
+class Result:
+    """What a finished program left: code, out (stdout), err (stderr), seconds."""
+
+    def __init__(self, code, out, err, seconds):
+        self.code, self.out, self.err, self.seconds = code, out, err, seconds
+
+    def __repr__(self):
+        return f"exit code {self.code}\nstdout:\n{self.out}\nstderr:\n{self.err}"
+
+
+def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=()):
+    """Runs `lockstep ARGS`, under mpiexec where ranks > 0."""
+    command = [LOCKSTEP, *map(str, args)]
+    if ranks:
+        command = [MPIEXEC, *mpi_args, "-n", str(ranks), *command]
+    environment = dict(os.environ)
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    environment.update(env or {})
+    begin = time.monotonic()
+    done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="lockstep-test-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, text):
+        with open(self.path(name), "w" if isinstance(text, str) else "wb") as f:
+            f.write(text)
+        return self.path(name)
+
+    def ok(self, *args, **options):
+        """Runs lockstep, which must succeed."""
+        r = run(*args, **options)
+        self.assertEqual(r.code, 0, repr(r))
+        return r
+
+    def fails(self, code, *args, says=(), ranks=(0,), **options):
+        """Runs lockstep at each rank count: it must end by itself with the exit code and one
+        error line, and its stderr must hold every text of says."""
+        for n in ranks:
+            with self.subTest(ranks=n):
+                r = run(*args, ranks=n, timeout=60, **options)
+                self.assertEqual(r.code, code, repr(r))
+                self.assertEqual(r.err.count("lockstep: error:"), 1, repr(r))
+                for text in [says] if isinstance(says, str) else says:
+                    self.assertIn(text, r.err)
+
+
+def need_shared(*names):
+    """Paths below ../shared/data; the test is skipped with a notice where one is absent."""
+    paths = [os.path.join(SHARED_DATA, n) for n in names]
+    for p in paths:
+        if not os.path.exists(p):
+            raise unittest.SkipTest(f"{p} is not there")
+    return paths
+
+
+def need_module(name):
+    """A Python module; the test is skipped with a notice where it is absent."""
+    try:
+        return __import__(name)
+    except ImportError:
+        raise unittest.SkipTest(f"Python has no module {name}")
+
+
+def main():
+    """Runs the file's tests; exits with 77 when all of them were skipped."""
+    program = unittest.main(exit=False, verbosity=2)
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if result.testsRun and len(result.skipped) >= result.testsRun else 0)
