@@ -6,12 +6,107 @@
 #include "command.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
+#include "version.h"
 
-static const ls_command *const commands[] = {NULL};
+/* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
+static const ls_command *const commands[] = {
+    NULL,
+};
+
+static void print_usage(FILE *to) {
+    fprintf(to, "lockstep trains neural networks on large dense matrices, on one machine or many.\n"
+                "\n"
+                "usage: lockstep COMMAND ...          (or: mpirun -n RANKS lockstep COMMAND ...)\n"
+                "       lockstep COMMAND --help\n"
+                "       lockstep --version\n"
+                "\n");
+    for (size_t i = 0; commands[i] != NULL; i++)
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\nexit codes: 0 done, 1 failed at run time, 2 wrong usage or config, 3 bad data,\n"
+                "            4 diverged, 75 stopped early (go on with --resume)\n");
+}
+
+static const ls_command *find_command(const char *name) {
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static ls_status unknown_command(const char *name) {
+    const char *names[sizeof commands / sizeof *commands];
+    size_t n = 0;
+    for (; commands[n] != NULL; n++)
+        names[n] = commands[n]->name;
+    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "unknown command '%s'", name);
+    const char *near = ls_nearest(name, names, n);
+    return near != NULL ? ls_hint(st, "did you mean '%s'?", near)
+                        : ls_hint(st, "lockstep --help lists the commands");
+}
+
+/* The one place where a failure is printed. */
+static int report(ls_status st) {
+    if (st != LS_OK && st != LS_STOPPED) {
+        const ls_error *e = ls_error_last();
+        const char *text = e->message[0] != '\0' ? e->message : ls_status_sentence(st);
+        fprintf(stderr, "lockstep: error: %s\n", text);
+        if (e->hint[0] != '\0')
+            fprintf(stderr, "hint: %s\n", e->hint);
+    }
+    return ls_status_exit_code(st);
+}
+
+static bool wants_help(int argc, char **argv) {
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            return false;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Runs one command (NULL: argv names none) on all ranks and returns the exit code that they share.
+ */
+static int run_command(const ls_command *command, int argc, char **argv) {
+    ls_cli cli = {0};
+    ls_status st = ls_comm_init(&argc, &argv, &cli.comm);
+    if (st != LS_OK)
+        return report(st);
+    int rank = ls_comm_rank(cli.comm);
+    cli.argc = argc - 2;
+    cli.argv = argv + 2;
+    st = rank == 0 ? ls_log_create(false, &cli.log) : LS_OK;
+    st = ls_agree(cli.comm, st);
+    if (st == LS_OK && command == NULL)
+        st = unknown_command(argv[1]);
+    else if (st == LS_OK && (rank == 0 || !command->root_only))
+        st = command->run(&cli);
+    st = ls_agree(cli.comm, st);
+    ls_log_destroy(cli.log);
+    int code = rank == 0 ? report(st) : ls_status_exit_code(st);
+    fflush(NULL);
+    ls_comm_finalize(cli.comm);
+    return code;
+}
 
 int main(int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    (void)commands;
-    return 0;
+    if (argc < 2) {
+        print_usage(stderr);
+        return ls_status_exit_code(LS_ERR_USAGE);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        ls_print_version(stdout);
+        return 0;
+    }
+    const ls_command *command = find_command(argv[1]);
+    if (command != NULL && wants_help(argc - 2, argv + 2)) {
+        fputs(command->usage, stdout);
+        return 0;
+    }
+    return run_command(command, argc, argv);
 }

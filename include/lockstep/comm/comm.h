@@ -12,8 +12,13 @@
 #include <stdint.h>
 
 #include "lockstep/base/status.h"
+#include "lockstep/base/tree.h"
 
 typedef struct ls_comm ls_comm;
+
+/* The consecutive share [n * part / parts, n * (part + 1) / parts) of n things: how lanes and
+ * blocks are dealt to ranks. Not collective. */
+ls_tree_range ls_share(size_t n, size_t parts, size_t part);
 
 /* Starts MPI (MPI_THREAD_FUNNELED) and gives the communicator of all ranks. Errors:
  * ERR_RUNTIME. */

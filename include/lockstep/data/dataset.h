@@ -44,12 +44,12 @@ typedef struct ls_dataset {
     size_t n_samples, n_features;
 
     ls_target target;
-    int32_t *label;      /* [n_samples] classes: code into classes; else NULL */
-    ls_strings classes;  /* classes: names; the numbers as text where the file names none */
-    bool named_classes;  /* the file names them */
-    float *value;        /* [n_samples, n_outputs] values; else NULL */
-    size_t n_outputs;    /* values: columns of y, 1 for a one-dimensional y */
-    ls_strings targets;  /* values: names of the columns, from /targets; or empty */
+    int32_t *label;     /* [n_samples] classes: code into classes; else NULL */
+    ls_strings classes; /* classes: names; the numbers as text where the file names none */
+    bool named_classes; /* the file names them */
+    float *value;       /* [n_samples, n_outputs] values; else NULL */
+    size_t n_outputs;   /* values: columns of y, 1 for a one-dimensional y */
+    ls_strings targets; /* values: names of the columns, from /targets; or empty */
 
     ls_strings features; /* names, or empty */
     ls_strings samples;  /* ids, or empty */

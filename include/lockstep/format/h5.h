@@ -20,7 +20,14 @@ typedef struct ls_h5 ls_h5;             /* a file */
 typedef struct ls_h5_array ls_h5_array; /* an open array, for repeated block access */
 
 /* Element types in memory; HDF5 converts from and to what the file holds. */
-typedef enum ls_h5_type { LS_H5_F32, LS_H5_F64, LS_H5_I32, LS_H5_I64, LS_H5_U8, LS_H5_U64 } ls_h5_type;
+typedef enum ls_h5_type {
+    LS_H5_F32,
+    LS_H5_F64,
+    LS_H5_I32,
+    LS_H5_I64,
+    LS_H5_U8,
+    LS_H5_U64
+} ls_h5_type;
 
 /* What a file's array holds. */
 typedef enum ls_h5_class { LS_H5_INTEGER, LS_H5_FLOAT, LS_H5_STRING, LS_H5_OTHER } ls_h5_class;

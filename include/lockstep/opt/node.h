@@ -15,9 +15,9 @@ typedef enum ls_node_kind { LS_NODE_SCALAR, LS_NODE_LIST, LS_NODE_MAP } ls_node_
 
 typedef struct ls_node {
     ls_node_kind kind;
-    char *text;             /* scalar: its text; else NULL */
-    bool quoted;            /* scalar: was in quotes, so a string and never null, a bool, a number */
-    char **key;             /* map: [count] */
+    char *text;  /* scalar: its text; else NULL */
+    bool quoted; /* scalar: was in quotes, so a string and never null, a bool, a number */
+    char **key;  /* map: [count] */
     struct ls_node **child; /* list and map: [count] */
     size_t count;
     const char *origin;    /* the file's name, or "--set a.b=c"; lives as long as the root */

@@ -44,11 +44,11 @@ struct ls_opt_choices;
 typedef struct ls_opt {
     const char *key;
     ls_opt_kind kind;
-    size_t offset;        /* of the field in the struct */
-    const char *fallback; /* the default as YAML text; NULL: the option must be given */
-    double min, max;      /* INT and FLOAT, both inclusive (see flags); both 0: unbounded */
-    const char *words;    /* WORD (and INT): "keep|drop" */
-    const struct ls_opt *section;         /* SECTION */
+    size_t offset;                /* of the field in the struct */
+    const char *fallback;         /* the default as YAML text; NULL: the option must be given */
+    double min, max;              /* INT and FLOAT, both inclusive (see flags); both 0: unbounded */
+    const char *words;            /* WORD (and INT): "keep|drop" */
+    const struct ls_opt *section; /* SECTION */
     const struct ls_opt_choices *choices; /* CHOICE and CHOICE_LIST */
     unsigned flags;
     const char *help; /* one line, with the unit */

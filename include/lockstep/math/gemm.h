@@ -1,0 +1,41 @@
+/* Matrix products of a dense layer, in tiles of fixed shape.
+ *
+ * Each tile is one single-threaded BLAS call whose shape depends on the problem alone; OpenMP
+ * spreads tiles over threads. So the bits depend neither on the threads nor on which rows a
+ * rank holds. Rows come in segments (a lane's rows of a step, or a validation block) and no
+ * call spans two of them.
+ *
+ * Why here: the only caller of BLAS. Never sees a layer.
+ */
+#ifndef LS_MATH_GEMM_H
+#define LS_MATH_GEMM_H
+
+#include <stddef.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/math/lanes.h"
+
+/* Rows [first[i], first[i + 1]) of a batch are segment i; a segment may be empty. */
+typedef struct ls_segments {
+    size_t count;
+    const size_t *first; /* [count + 1] */
+} ls_segments;
+
+/* y[B, out] = x[B, in] w^T + bias, w[out, in], bias[out] or NULL. */
+void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float *x, const float *w,
+                     const float *bias, float *y);
+
+/* dx[B, in] = dy[B, out] w. */
+void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,
+                            const float *w, float *dx);
+
+/* dw[i][out, in] = the sum over the lanes of root i, in tree order, of dy^T x of a lane's rows.
+ * Segment s of rows holds lane lanes->first + s. */
+void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, size_t in, size_t out,
+                             const float *x, const float *dy, float *const *dw);
+
+/* db[i][out] = the same sum of the columns of dy. */
+void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,
+                           const float *dy, float *const *db);
+
+#endif

@@ -1,0 +1,23 @@
+/* The state of the numerical environment: OpenBLAS's kind and core type, threads, and the
+ * handling of denormals.
+ *
+ * Why here: the bits of a result depend on these, so they are checked before the first step.
+ */
+#ifndef LS_MATH_MATH_H
+#define LS_MATH_MATH_H
+
+#include <stddef.h>
+
+#include "lockstep/base/status.h"
+
+/* Checks that OpenBLAS is its OpenMP build and sets flush-to-zero and denormals-are-zero on
+ * every thread. Call once, before any kernel. Errors: ERR_RUNTIME with how to mend it. */
+ls_status ls_math_init(void) LS_MUST_CHECK;
+
+/* Threads that a kernel may use. */
+int ls_math_threads(void);
+
+/* "OpenBLAS 0.3.21 (OpenMP, core Zen)"; buffer holds at least size bytes. Returns buffer. */
+char *ls_math_blas(char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,26 @@
+/* Initialisers: the first values of a parameter, from counter-based random numbers.
+ *
+ * The draw for element [o, i] of parameter p has the key {seed, INIT and p} and the counter
+ * {0, o, i / 4}: it does not depend on ranks, threads or on how a matrix is cut.
+ *
+ * Why here: adding an initialiser is one row. Never keeps a generator.
+ */
+#ifndef LS_NN_INIT_H
+#define LS_NN_INIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/nn/layer.h"
+
+/* he_normal, he_uniform, xavier_normal, xavier_uniform, normal, uniform, constant, zeros,
+ * values. */
+extern const ls_opt_choices ls_init_choices;
+
+/* Fills w, the parameter of number `index` in the model. Errors: ERR_CONFIG when `values` are
+ * not as many as the parameter has. */
+ls_status ls_init_param(const ls_param_spec *spec, uint32_t seed, uint32_t index,
+                        float *w) LS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,97 @@
+/* The contract of a layer: shape, parameters, forward, backward.
+ *
+ * A layer type is one row: its name and options, and four functions. A layer of a model is an
+ * instance: options, shapes, and where its parameters lie in the model's slabs. Layers hold
+ * offsets, never memory of parameters or gradients.
+ *
+ * Why here: adding a layer is one file in src/nn/layers and one row in src/nn/layers.c.
+ * Never sees MPI or a file.
+ */
+#ifndef LS_NN_LAYER_H
+#define LS_NN_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/math/gemm.h"
+#include "lockstep/math/lanes.h"
+#include "lockstep/opt/options.h"
+
+/* The shape of one sample: [D], [C, L], [T, D] or [C, H, W]. */
+typedef struct ls_shape {
+    int rank;
+    size_t dim[3];
+} ls_shape;
+
+/* Floats of one sample. */
+size_t ls_shape_size(const ls_shape *shape);
+
+#define LS_LAYER_PARAMS_MAX 4
+
+/* What a layer asks for: one of its parameters. */
+typedef struct ls_param_spec {
+    const char *name; /* "weight", "bias" */
+    int rank;
+    size_t dim[4];
+    const ls_choice *init; /* one of ls_init_choices */
+    size_t fan_in, fan_out;
+} ls_param_spec;
+
+typedef struct ls_layer_plan {
+    ls_shape out;
+    size_t n_params;
+    ls_param_spec param[LS_LAYER_PARAMS_MAX];
+    size_t state_bytes; /* what backward needs of forward beside x and y, a sample */
+} ls_layer_plan;
+
+/* One pass over a batch: which rows, and what random draws are keyed by. */
+typedef struct ls_pass {
+    ls_segments rows;
+    bool training;
+    uint32_t seed, epoch;
+    const uint32_t *position; /* [B] a row's place in the epoch's order; training only */
+    const ls_lanes *lanes;    /* training only */
+} ls_pass;
+
+struct ls_layer_type;
+
+typedef struct ls_layer {
+    const struct ls_layer_type *type;
+    const void *options;
+    uint32_t index; /* in the model, from 0 */
+    ls_shape in, out;
+    size_t in_size, out_size;
+    size_t n_params;
+    size_t offset[LS_LAYER_PARAMS_MAX]; /* of each parameter in a slab */
+} ls_layer;
+
+/* The arrays of one call. Gradients are written, not added: root i's slab receives the sum over
+ * the lanes of that root. */
+typedef struct ls_layer_io {
+    const float *weights;   /* the model's slab */
+    const float *x;         /* [B, in] */
+    float *y;               /* [B, out] */
+    void *state;            /* [B, state_bytes] */
+    const float *dy;        /* [B, out]; backward */
+    float *dx;              /* [B, in], NULL: not wanted; backward */
+    float *const *gradient; /* [roots] slabs; backward */
+} ls_layer_io;
+
+typedef struct ls_layer_type {
+    ls_opt_row row;
+    /* Tells shapes and parameters from the options and the shape that comes in. Errors:
+     * ERR_CONFIG. */
+    ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);
+    void (*forward)(const ls_layer *layer, const ls_pass *pass, const ls_layer_io *io);
+    void (*backward)(const ls_layer *layer, const ls_pass *pass, const ls_layer_io *io);
+} ls_layer_type;
+
+/* All layers, for the config's table. */
+extern const ls_opt_choices ls_layer_choices;
+
+/* Rows of a pass. */
+size_t ls_pass_rows(const ls_pass *pass);
+
+#endif

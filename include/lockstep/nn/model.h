@@ -1,0 +1,84 @@
+/* A model: layers in a row, their parameters in one slab, and the buffers of a pass.
+ *
+ * Parameters, gradients and optimiser state are flat slabs of the same layout: a parameter
+ * begins at a multiple of 16 floats, the floats between are zero and stay so. Spans are cut
+ * into blocks of LS_BLOCK_FLOATS, whatever the rank count.
+ *
+ * Why here: everything above sees spans and slabs, never a layer. Never sees MPI or a file.
+ */
+#ifndef LS_NN_MODEL_H
+#define LS_NN_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/nn/layer.h"
+#include "lockstep/nn/loss.h"
+
+#define LS_BLOCK_FLOATS ((size_t)4096)
+#define LS_PARAM_NAME_MAX 64
+
+/* One parameter of the model. */
+typedef struct ls_param {
+    char name[LS_PARAM_NAME_MAX]; /* "0_dense/weight": the layer's number and type, the name */
+    int rank;
+    size_t dim[4];
+    size_t offset, count; /* floats in a slab */
+} ls_param;
+
+typedef struct ls_model {
+    size_t n_layers;
+    ls_layer *layers;
+    ls_layer_plan *plans; /* [n_layers] */
+    size_t n_active;      /* layers that a pass runs: a last layer that the loss absorbs is not */
+    ls_shape in, out;
+    size_t in_size, out_size;
+    size_t n_params;
+    ls_param *params;   /* in model order */
+    size_t n_weights;   /* trained numbers, without padding */
+    size_t slab_floats; /* with padding */
+    size_t n_blocks;
+    size_t *block_edge; /* [n_blocks + 1] */
+    float *weights;     /* [slab_floats] */
+} ls_model;
+
+/* Plans the layers of the config on samples of shape `in`; weights are zero. `loss` tells
+ * whether the last layer is absorbed. config must outlive the model. Errors: ERR_CONFIG naming
+ * the layer, ERR_MEMORY. */
+ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
+                          ls_model **out) LS_MUST_CHECK;
+void ls_model_destroy(ls_model *model);
+
+/* First values of all parameters. Errors: ERR_CONFIG. */
+ls_status ls_model_init(ls_model *model, uint32_t seed) LS_MUST_CHECK;
+
+/* XXH3-128 over the parameters in model order, little-endian float32, dense weights as
+ * [out, in]; hex holds at least 33 bytes. */
+ls_status ls_model_hash(const ls_model *model, char *hex) LS_MUST_CHECK;
+
+/* The buffers of a pass over at most `rows` rows. */
+typedef struct ls_activations {
+    size_t rows, n_layers;
+    float **y;              /* [n_layers] outputs */
+    void **state;           /* [n_layers] */
+    float *delta[2];        /* gradients on their way back; NULL where not for training */
+    float *logits_gradient; /* [rows, out], for the loss */
+} ls_activations;
+
+ls_status ls_activations_create(const ls_model *model, size_t rows, bool training,
+                                ls_activations **out) LS_MUST_CHECK;
+void ls_activations_destroy(ls_activations *a);
+
+/* Bytes that ls_activations_create takes. */
+size_t ls_activations_bytes(const ls_model *model, size_t rows, bool training);
+
+/* The model's outputs (logits where the loss has a link) for x[B, in]; they live in a. */
+const float *ls_model_forward(const ls_model *model, ls_activations *a, const ls_pass *pass,
+                              const float *x);
+
+/* From a->logits_gradient to the gradient slabs of the rank's roots. */
+void ls_model_backward(const ls_model *model, ls_activations *a, const ls_pass *pass,
+                       const float *x, float *const *gradient);
+
+#endif

@@ -1,0 +1,178 @@
+/* The matrix products of a dense layer, tile by tile. */
+#include "lockstep/math/gemm.h"
+
+#include <string.h>
+
+#include <cblas.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "tiles.h"
+
+static size_t minimum(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t tiles(size_t n, size_t tile) {
+    return (n + tile - 1) / tile;
+}
+
+/* One thread a BLAS call. Inside a parallel region OpenBLAS sees to it by itself, but not in a
+ * region whose team has one thread only. Sets the calling task's own number, nobody else's. */
+static void one_thread_a_call(void) {
+#ifdef _OPENMP
+    omp_set_num_threads(1);
+#endif
+}
+
+void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float *x, const float *w,
+                     const float *bias, float *y) {
+    size_t n = tiles(out, LS_TILE_FORWARD_OUT);
+#pragma omp parallel
+    {
+        one_thread_a_call();
+#pragma omp for collapse(2) schedule(dynamic)
+        for (size_t t = 0; t < n; t++)
+            for (size_t s = 0; s < rows->count; s++) {
+                size_t first = rows->first[s], count = rows->first[s + 1] - first;
+                size_t o = t * LS_TILE_FORWARD_OUT, width = minimum(LS_TILE_FORWARD_OUT, out - o);
+                float *tile = y + first * out + o;
+                if (count == 0)
+                    continue;
+                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)width,
+                            (int)in, 1.0f, x + first * in, (int)in, w + o * in, (int)in, 0.0f, tile,
+                            (int)out);
+                for (size_t r = 0; bias != NULL && r < count; r++)
+                    for (size_t j = 0; j < width; j++)
+                        tile[r * out + j] += bias[o + j];
+            }
+    }
+}
+
+void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,
+                            const float *w, float *dx) {
+    size_t n = tiles(in, LS_TILE_INPUT_IN);
+#pragma omp parallel
+    {
+        one_thread_a_call();
+#pragma omp for collapse(2) schedule(dynamic)
+        for (size_t t = 0; t < n; t++)
+            for (size_t s = 0; s < rows->count; s++) {
+                size_t first = rows->first[s], count = rows->first[s + 1] - first;
+                size_t i = t * LS_TILE_INPUT_IN, width = minimum(LS_TILE_INPUT_IN, in - i);
+                if (count > 0)
+                    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, (int)width,
+                                (int)out, 1.0f, dy + first * out, (int)out, w + i, (int)in, 0.0f,
+                                dx + first * in + i, (int)in);
+            }
+    }
+}
+
+/* A rectangle of a row-major matrix: where it begins and the length of a row. */
+typedef struct tile_at {
+    float *at;
+    size_t stride;
+} tile_at;
+
+static void zero_tile(tile_at c, size_t height, size_t width) {
+    for (size_t r = 0; r < height; r++)
+        memset(c.at + r * c.stride, 0, width * sizeof(float));
+}
+
+static void add_tile(tile_at a, tile_at b, size_t height, size_t width) {
+    for (size_t r = 0; r < height; r++)
+        for (size_t j = 0; j < width; j++)
+            a.at[r * a.stride + j] += b.at[r * b.stride + j];
+}
+
+/* Forms one tile of a lane's own sum. */
+typedef void lane_kernel(const void *context, size_t first_row, size_t rows, tile_at c);
+
+/* Runs a root's program on one tile: the bottom of the stack is the result itself, further open
+ * sums lie in scratch. An empty lane is +0 and calls no kernel. */
+static void run_program(const ls_segments *rows, const ls_lanes *lanes,
+                        const ls_tree_program *program, tile_at result, size_t height, size_t width,
+                        lane_kernel *kernel, const void *context) {
+    float *scratch = ls_lanes_scratch(lanes);
+    size_t top = 0;
+    tile_at level[LS_TREE_DEPTH_MAX + 1] = {result};
+    for (size_t i = 1; i < lanes->depth; i++)
+        level[i] = (tile_at){scratch + (i - 1) * lanes->tile_floats, width};
+    for (size_t i = 0; i < program->count; i++) {
+        if (program->op[i] == LS_TREE_ADD) {
+            top--;
+            add_tile(level[top - 1], level[top], height, width);
+            continue;
+        }
+        size_t s = program->op[i] - lanes->mine.first;
+        size_t first = rows->first[s], count = rows->first[s + 1] - first;
+        if (count == 0)
+            zero_tile(level[top], height, width);
+        else
+            kernel(context, first, count, level[top]);
+        top++;
+    }
+}
+
+/* What a tile of dW is made of. */
+typedef struct weight_tile {
+    const float *x, *dy;
+    size_t in, out;             /* lengths of their rows */
+    size_t i, o, height, width; /* the tile's place and size in dW[out, in] */
+} weight_tile;
+
+static void weight_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
+    const weight_tile *t = context;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)t->height, (int)t->width, (int)rows,
+                1.0f, t->dy + first_row * t->out + t->o, (int)t->out,
+                t->x + first_row * t->in + t->i, (int)t->in, 0.0f, c.at, (int)c.stride);
+}
+
+void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, size_t in, size_t out,
+                             const float *x, const float *dy, float *const *dw) {
+    size_t across = tiles(in, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
+#pragma omp parallel
+    {
+        one_thread_a_call();
+#pragma omp for collapse(2) schedule(dynamic)
+        for (size_t u = 0; u < across; u++)
+            for (size_t v = 0; v < down; v++) {
+                size_t i = u * LS_TILE_WEIGHT_IN, o = v * LS_TILE_WEIGHT_OUT;
+                weight_tile t = {x,
+                                 dy,
+                                 in,
+                                 out,
+                                 i,
+                                 o,
+                                 minimum(LS_TILE_WEIGHT_OUT, out - o),
+                                 minimum(LS_TILE_WEIGHT_IN, in - i)};
+                for (size_t k = 0; k < lanes->n_roots; k++)
+                    run_program(rows, lanes, &lanes->roots[k], (tile_at){dw[k] + o * in + i, in},
+                                t.height, t.width, weight_kernel, &t);
+            }
+    }
+}
+
+static void bias_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
+    const weight_tile *t = context;
+    const float *dy = t->dy + first_row * t->out + t->o;
+    memcpy(c.at, dy, t->width * sizeof(float));
+    for (size_t r = 1; r < rows; r++)
+        for (size_t j = 0; j < t->width; j++)
+            c.at[j] += dy[r * t->out + j];
+}
+
+void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,
+                           const float *dy, float *const *db) {
+    size_t n = tiles(out, LS_TILE_FORWARD_OUT);
+#pragma omp parallel for schedule(static)
+    for (size_t v = 0; v < n; v++) {
+        size_t o = v * LS_TILE_FORWARD_OUT;
+        weight_tile t = {
+            .dy = dy, .out = out, .o = o, .width = minimum(LS_TILE_FORWARD_OUT, out - o)};
+        for (size_t k = 0; k < lanes->n_roots; k++)
+            run_program(rows, lanes, &lanes->roots[k], (tile_at){db[k] + o, out}, 1, t.width,
+                        bias_kernel, &t);
+    }
+}

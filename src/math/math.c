@@ -1,0 +1,57 @@
+/* Checks of the numerical environment. */
+#include "lockstep/math/math.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cblas.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+#include "lockstep/base/error.h"
+
+#define OPENBLAS_OPENMP_BUILD 2
+
+/* Denormals cost a hundred cycles each and carry nothing that training needs. */
+static void flush_denormals(void) {
+#ifdef __SSE2__
+    const unsigned int flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
+    _mm_setcsr(_mm_getcsr() | flush_to_zero | denormals_are_zero);
+#endif
+}
+
+ls_status ls_math_init(void) {
+    if (openblas_get_parallel() != OPENBLAS_OPENMP_BUILD)
+        return ls_hint(
+            ls_fail(LS_ERR_RUNTIME, "OpenBLAS", "this is not its OpenMP build (%s)",
+                    openblas_get_config()),
+            "Debian: apt-get install libopenblas0-openmp, then update-alternatives "
+            "--config libopenblas.so.0-x86_64-linux-gnu; Spack: openblas threads=openmp");
+    flush_denormals();
+#pragma omp parallel
+    flush_denormals();
+    return LS_OK;
+}
+
+int ls_math_threads(void) {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+char *ls_math_blas(char *buffer, size_t size) {
+    static const char *const kinds[] = {"serial", "pthreads", "OpenMP"};
+    const char *config = openblas_get_config();
+    int kind = openblas_get_parallel();
+    size_t name = strcspn(config, " ");
+    size_t version = config[name] != '\0' ? strcspn(config + name + 1, " ") : 0;
+    snprintf(buffer, size, "%.*s (%s, core %s)", (int)(name + 1 + version), config,
+             kind >= 0 && kind <= 2 ? kinds[kind] : "unknown", openblas_get_corename());
+    return buffer;
+}

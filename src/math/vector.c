@@ -1,0 +1,182 @@
+/* Elementwise kernels and row-wise reductions. The loops that the compiler turns into vector
+ * code stand in functions of their own, compiled for several instruction sets. */
+#include "lockstep/math/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+void ls_for_chunks(size_t n, size_t chunk, ls_chunk_kernel *kernel, void *context) {
+    size_t chunks = (n + chunk - 1) / chunk;
+#pragma omp parallel for schedule(static) if (chunks > 1)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t first = c * chunk, rest = n - first;
+        kernel(context, first, rest < chunk ? rest : chunk);
+    }
+}
+
+/* The arrays of an elementwise kernel: c from a and b. */
+typedef struct arrays {
+    const float *a, *b;
+    float *c;
+    const uint8_t *mask;
+    float scale;
+    size_t columns;
+    const size_t *row;
+} arrays;
+
+LS_SIMD static void relu_loop(size_t n, const float *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* a NaN stays one */
+}
+
+LS_SIMD static void relu_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
+    for (size_t i = 0; i < n; i++)
+        dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+}
+
+LS_SIMD static void sigmoid_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+}
+
+LS_SIMD static void tanh_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (1.0f - y[i] * y[i]);
+}
+
+LS_SIMD static void mask_loop(size_t n, const uint8_t *mask, float scale, const float *x,
+                              float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = mask[i] ? x[i] * scale : 0.0f;
+}
+
+static void relu_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    relu_loop(n, v->a + first, v->c + first);
+}
+
+static void relu_backward_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    relu_backward_loop(n, v->a + first, v->b + first, v->c + first);
+}
+
+static void sigmoid_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    for (size_t i = first; i < first + n; i++) {
+        /* exp of a negative number only: it can not overflow. */
+        float e = expf(-fabsf(v->a[i]));
+        v->c[i] = v->a[i] >= 0.0f ? 1.0f / (1.0f + e) : e / (1.0f + e);
+    }
+}
+
+static void sigmoid_backward_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    sigmoid_backward_loop(n, v->a + first, v->b + first, v->c + first);
+}
+
+static void tanh_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    for (size_t i = first; i < first + n; i++)
+        v->c[i] = tanhf(v->a[i]);
+}
+
+static void tanh_backward_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    tanh_backward_loop(n, v->a + first, v->b + first, v->c + first);
+}
+
+static void mask_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    mask_loop(n, v->mask + first, v->scale, v->a + first, v->c + first);
+}
+
+static void softmax_row(size_t columns, const float *x, float *y) {
+    float top = x[0], sum = 0.0f;
+    for (size_t j = 1; j < columns; j++)
+        top = x[j] > top ? x[j] : top;
+    for (size_t j = 0; j < columns; j++) {
+        y[j] = expf(x[j] - top);
+        sum += y[j];
+    }
+    for (size_t j = 0; j < columns; j++)
+        y[j] /= sum;
+}
+
+static void softmax_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    for (size_t r = first; r < first + n; r++)
+        softmax_row(v->columns, v->a + r * v->columns, v->c + r * v->columns);
+}
+
+static void softmax_backward_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    for (size_t r = first; r < first + n; r++) {
+        const float *y = v->a + r * v->columns, *dy = v->b + r * v->columns;
+        float *dx = v->c + r * v->columns, dot = 0.0f;
+        for (size_t j = 0; j < v->columns; j++)
+            dot += dy[j] * y[j];
+        for (size_t j = 0; j < v->columns; j++)
+            dx[j] = y[j] * (dy[j] - dot);
+    }
+}
+
+static void gather_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    for (size_t r = first; r < first + n; r++)
+        memcpy(v->c + r * v->columns, v->a + v->row[r] * v->columns, v->columns * sizeof(float));
+}
+
+void ls_relu(size_t n, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, relu_chunk, &(arrays){.a = x, .c = y});
+}
+
+void ls_relu_backward(size_t n, const float *y, const float *dy, float *dx) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, relu_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
+}
+
+void ls_sigmoid(size_t n, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_chunk, &(arrays){.a = x, .c = y});
+}
+
+void ls_sigmoid_backward(size_t n, const float *y, const float *dy, float *dx) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
+}
+
+void ls_tanh(size_t n, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, tanh_chunk, &(arrays){.a = x, .c = y});
+}
+
+void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, tanh_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
+}
+
+void ls_mask(size_t n, const uint8_t *mask, float scale, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, mask_chunk,
+                  &(arrays){.a = x, .c = y, .mask = mask, .scale = scale});
+}
+
+void ls_softmax(size_t rows, size_t columns, const float *x, float *y) {
+    ls_for_chunks(rows, 8, softmax_chunk, &(arrays){.a = x, .c = y, .columns = columns});
+}
+
+void ls_softmax_backward(size_t rows, size_t columns, const float *y, const float *dy, float *dx) {
+    ls_for_chunks(rows, 8, softmax_backward_chunk,
+                  &(arrays){.a = y, .b = dy, .c = dx, .columns = columns});
+}
+
+void ls_gather_rows(size_t rows, size_t columns, const float *in, const size_t *row, float *out) {
+    ls_for_chunks(rows, 4, gather_chunk,
+                  &(arrays){.a = in, .c = out, .columns = columns, .row = row});
+}
+
+int ls_any_not_finite(size_t n, const float *x) {
+    /* A NaN or an infinity has all bits of the exponent set. */
+    uint32_t any = 0;
+#pragma omp parallel for schedule(static) reduction(| : any) if (n > LS_VECTOR_CHUNK)
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        any |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
+    }
+    return (int)any;
+}

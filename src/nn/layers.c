@@ -1,0 +1,35 @@
+/* The table of layers: a new one is a file in layers/ and a row here. */
+#include "layers.h"
+
+static const ls_opt_row *const rows[] = {
+    &ls_layer_dense.row,
+    &ls_layer_relu.row,
+    &ls_layer_sigmoid.row,
+    &ls_layer_tanh.row,
+    &ls_layer_softmax.row,
+    &ls_layer_dropout.row,
+    NULL,
+};
+
+const ls_opt_choices ls_layer_choices = {"layer", rows};
+
+size_t ls_shape_size(const ls_shape *shape) {
+    size_t n = 1;
+    for (int i = 0; i < shape->rank; i++)
+        n *= shape->dim[i];
+    return n;
+}
+
+size_t ls_pass_rows(const ls_pass *pass) {
+    return pass->rows.first[pass->rows.count];
+}
+
+ls_status ls_layer_plan_same(const void *options, const ls_shape *in, ls_layer_plan *plan) {
+    (void)options;
+    plan->out = *in;
+    return LS_OK;
+}
+
+size_t ls_layer_elements(const ls_layer *layer, const ls_pass *pass) {
+    return ls_pass_rows(pass) * layer->out_size;
+}

@@ -1,0 +1,102 @@
+/* The buffers of a pass, and the walk through the layers, there and back. */
+#include <string.h>
+
+#include "layers.h"
+#include "lockstep/base/memory.h"
+#include "lockstep/nn/model.h"
+
+/* Floats a row that the widest gradient between two layers has: the one to the model's input is
+ * never formed. */
+static size_t widest(const ls_model *m) {
+    size_t most = m->out_size;
+    for (size_t i = 1; i < m->n_layers; i++)
+        if (m->layers[i].in_size > most)
+            most = m->layers[i].in_size;
+    return most;
+}
+
+size_t ls_activations_bytes(const ls_model *m, size_t rows, bool training) {
+    size_t a_row = 0;
+    for (size_t i = 0; i < m->n_layers; i++)
+        a_row += m->layers[i].out_size * sizeof(float) + (training ? m->plans[i].state_bytes : 0);
+    if (training)
+        a_row += (2 * widest(m) + m->out_size) * sizeof(float);
+    return a_row * rows;
+}
+
+static ls_status allocate(const ls_model *m, ls_activations *a, bool training) {
+    size_t rows = a->rows;
+    LS_TRY(ls_alloc(m->n_layers, sizeof *a->y, "activations", &a->y));
+    LS_TRY(ls_alloc(m->n_layers, sizeof *a->state, "activations", &a->state));
+    for (size_t i = 0; i < m->n_layers; i++) {
+        LS_TRY(ls_alloc(rows * m->layers[i].out_size, sizeof(float), "activations", &a->y[i]));
+        if (training)
+            LS_TRY(ls_alloc(rows * m->plans[i].state_bytes, 1, "activations", &a->state[i]));
+    }
+    if (!training)
+        return LS_OK;
+    LS_TRY(ls_alloc(rows * widest(m), sizeof(float), "activations", &a->delta[0]));
+    LS_TRY(ls_alloc(rows * widest(m), sizeof(float), "activations", &a->delta[1]));
+    return ls_alloc(rows * m->out_size, sizeof(float), "activations", &a->logits_gradient);
+}
+
+ls_status ls_activations_create(const ls_model *m, size_t rows, bool training,
+                                ls_activations **out) {
+    ls_activations *a;
+    LS_TRY(ls_alloc(1, sizeof *a, "activations", &a));
+    a->rows = rows;
+    a->n_layers = m->n_layers;
+    ls_status st = allocate(m, a, training);
+    if (st != LS_OK) {
+        ls_activations_destroy(a);
+        return st;
+    }
+    *out = a;
+    return LS_OK;
+}
+
+void ls_activations_destroy(ls_activations *a) {
+    if (a == NULL)
+        return;
+    for (size_t i = 0; i < a->n_layers; i++) {
+        if (a->y != NULL)
+            ls_free(a->y[i]);
+        if (a->state != NULL)
+            ls_free(a->state[i]);
+    }
+    ls_free(a->y);
+    ls_free(a->state);
+    ls_free(a->delta[0]);
+    ls_free(a->delta[1]);
+    ls_free(a->logits_gradient);
+    ls_free(a);
+}
+
+const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pass *pass,
+                              const float *x) {
+    for (size_t i = 0; i < m->n_active; i++) {
+        const ls_layer *l = &m->layers[i];
+        ls_layer_io io = {.weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i]};
+        l->type->forward(l, pass, &io);
+        x = a->y[i];
+    }
+    return x;
+}
+
+void ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass, const float *x,
+                       float *const *gradient) {
+    const float *dy = a->logits_gradient;
+    for (size_t i = m->n_active; i-- > 0;) {
+        const ls_layer *l = &m->layers[i];
+        float *dx = i > 0 ? a->delta[i % 2] : NULL;
+        ls_layer_io io = {.weights = m->weights,
+                          .x = i > 0 ? a->y[i - 1] : x,
+                          .y = a->y[i],
+                          .state = a->state[i],
+                          .dy = dy,
+                          .dx = dx,
+                          .gradient = gradient};
+        l->type->backward(l, pass, &io);
+        dy = dx;
+    }
+}

@@ -1,0 +1,42 @@
+/* The table of optimisers, and the spreading of an update over threads. */
+#include "optimizers.h"
+
+#include "lockstep/math/vector.h"
+
+static const ls_opt_row *const rows[] = {
+    &ls_optimizer_sgd.row,
+    &ls_optimizer_adam.row,
+    &ls_optimizer_adamw.row,
+    NULL,
+};
+
+const ls_opt_choices ls_optimizer_choices = {"optimizer", rows};
+
+const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer) {
+    return (const ls_optimizer_type *)optimizer->row; /* the row is the first member */
+}
+
+typedef struct update {
+    const ls_choice *optimizer;
+    uint64_t step;
+    double lr;
+    float *w;
+    const float *g;
+    float *const *slot;
+} update;
+
+static void update_chunk(void *context, size_t first, size_t count) {
+    const update *u = context;
+    const ls_optimizer_type *type = ls_optimizer_type_of(u->optimizer);
+    float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
+    for (size_t k = 0; k < type->n_slots; k++)
+        slot[k] = u->slot[k] + first;
+    type->update(u->optimizer->options, u->step, u->lr, count, u->w + first, u->g + first, slot);
+}
+
+void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,
+                         const float *g, float *const *slot) {
+    update u = {optimizer, step, ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options),
+                w,         g,    slot};
+    ls_for_chunks(n, LS_VECTOR_CHUNK, update_chunk, &u);
+}

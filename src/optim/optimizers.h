@@ -1,0 +1,11 @@
+/* The rows of all optimisers. */
+#ifndef LS_OPTIM_OPTIMIZERS_H
+#define LS_OPTIM_OPTIMIZERS_H
+
+#include "lockstep/optim/optimizer.h"
+
+extern const ls_optimizer_type ls_optimizer_sgd;
+extern const ls_optimizer_type ls_optimizer_adam;
+extern const ls_optimizer_type ls_optimizer_adamw;
+
+#endif
