@@ -17,7 +17,7 @@
 #define LS_H5_RANK_MAX 8
 
 typedef struct ls_h5 ls_h5;             /* a file */
-typedef struct ls_h5_array ls_h5_array; /* an open array, for repeated block access */
+typedef struct ls_h5_array ls_h5_array; /* an open array; destroyed before its file */
 
 /* Element types in memory; HDF5 converts from and to what the file holds. */
 typedef enum ls_h5_type {

@@ -1,0 +1,256 @@
+/* HDF5 files: open, create, close, find things in them, and the words of a failure.
+ * Why here: see lockstep/format/h5.h. Never reads an array: that is h5_array.c. */
+#include "lockstep/format/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "h5_private.h"
+#include "lockstep/base/memory.h"
+
+/* ---- failures ---- */
+
+static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *text) {
+    (void)n; /* the innermost comes first and says most */
+    snprintf(text, 256, "%s", error->desc ? error->desc : "");
+    return 1;
+}
+
+static ls_status hint_for_errno(ls_status st, int error) {
+    if (error == ENOSPC || error == EDQUOT)
+        return ls_hint(st, "free some space, or write to another disk");
+    return st;
+}
+
+ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) {
+    const ls_status st = file->writable ? LS_ERR_IO : LS_ERR_DATA;
+    const char *colon = object ? ": " : "";
+    object = object ? object : "";
+    if (file->disk.error) {
+        ls_fail(st, file->path, "%s%scould not %s: %s", object, colon, tried,
+                strerror(file->disk.error));
+        return hint_for_errno(st, file->disk.error);
+    }
+    char reason[256] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, reason);
+    if (!reason[0])
+        return ls_fail(st, file->path, "%s%scould not %s", object, colon, tried);
+    return ls_fail(st, file->path, "%s%scould not %s (HDF5: %s)", object, colon, tried, reason);
+}
+
+ls_status ls_h5_check_disk(const ls_h5 *file) {
+    if (!file->writable || !file->disk.error)
+        return LS_OK;
+    ls_fail(LS_ERR_IO, file->path, "could not write: %s", strerror(file->disk.error));
+    return hint_for_errno(LS_ERR_IO, file->disk.error);
+}
+
+/* ---- open and close ---- */
+
+static ls_status new_file(const char *path, int flags, ls_h5 **out) {
+    ls_h5 *file = NULL;
+    LS_TRY(ls_alloc(1, sizeof *file, "HDF5 file", &file));
+    file->id = -1;
+    file->writable = (flags & O_CREAT) != 0;
+    ls_status st = ls_strdup(path, &file->path);
+    if (st == LS_OK && (file->disk.fd = open(path, flags | O_CLOEXEC, 0666)) < 0)
+        st = errno == ENOENT && !file->writable
+                 ? ls_fail(LS_ERR_DATA, path, "no such file")
+                 : ls_fail_errno(file->writable ? LS_ERR_IO : LS_ERR_DATA, path, "open");
+    if (st != LS_OK) {
+        ls_free(file->path);
+        ls_free(file);
+        return st;
+    }
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* HDF5 would print its own messages */
+    *out = file;
+    return LS_OK;
+}
+
+ls_status ls_h5_open(const char *path, ls_h5 **out) {
+    ls_h5 *file = NULL;
+    *out = NULL;
+    LS_TRY(new_file(path, O_RDONLY, &file));
+    struct stat about;
+    ls_status st = LS_OK;
+    const hid_t access = ls_h5_disk_access(&file->disk);
+    if (fstat(file->disk.fd, &about) != 0)
+        st = ls_fail_errno(LS_ERR_DATA, path, "look at");
+    else if (!S_ISREG(about.st_mode))
+        st = ls_fail(LS_ERR_DATA, path, "is not a file");
+    else if (access < 0)
+        st = ls_h5_fail(file, NULL, "open");
+    else if ((file->id = H5Fopen(path, H5F_ACC_RDONLY, access)) < 0) {
+        /* The signature stands at 0 or at a power of two from 512 on; nobody uses the latter. */
+        static const char signature[8] = "\211HDF\r\n\032\n";
+        char head[8] = {0};
+        const bool is_hdf5 =
+            pread(file->disk.fd, head, 8, 0) == 8 && memcmp(head, signature, 8) == 0;
+        st = is_hdf5 ? ls_h5_fail(file, NULL, "open: the file is damaged or cut short")
+                     : ls_fail(LS_ERR_DATA, path, "is not an HDF5 file");
+    }
+    if (access >= 0)
+        H5Pclose(access);
+    if (st != LS_OK) {
+        ls_h5_destroy(file);
+        return st;
+    }
+    *out = file;
+    return LS_OK;
+}
+
+ls_status ls_h5_create(const char *path, ls_h5 **out) {
+    ls_h5 *file = NULL;
+    *out = NULL;
+    LS_TRY(new_file(path, O_RDWR | O_CREAT | O_TRUNC, &file));
+    const hid_t access = ls_h5_disk_access(&file->disk);
+    const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    /* No times inside: equal contents make equal files. */
+    if (access >= 0 && creation >= 0 &&
+        H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
+        H5Pset_obj_track_times(creation, false) >= 0)
+        file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    ls_status st = file->id < 0 ? ls_h5_fail(file, NULL, "create") : LS_OK;
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (access >= 0)
+        H5Pclose(access);
+    if (st != LS_OK) {
+        ls_h5_destroy(file);
+        return st;
+    }
+    *out = file;
+    return LS_OK;
+}
+
+ls_status ls_h5_close(ls_h5 *file) {
+    if (!file)
+        return LS_OK;
+    const bool closed = H5Fclose(file->id) >= 0;
+    file->id = -1;
+    if (close(file->disk.fd) != 0 && !file->disk.error)
+        file->disk.error = errno;
+    file->disk.fd = -1;
+    const ls_status st = closed ? ls_h5_check_disk(file) : ls_h5_fail(file, NULL, "write");
+    ls_h5_destroy(file);
+    return st;
+}
+
+void ls_h5_destroy(ls_h5 *file) {
+    if (!file)
+        return;
+    if (file->id >= 0)
+        H5Fclose(file->id);
+    if (file->disk.fd >= 0)
+        close(file->disk.fd);
+    ls_free(file->path);
+    ls_free(file);
+}
+
+const char *ls_h5_path(const ls_h5 *file) {
+    return file->path;
+}
+
+char *ls_h5_version(char *buffer) {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(buffer, 32, "%u.%u.%u", major, minor, release);
+    return buffer;
+}
+
+/* ---- what is in a file ---- */
+
+/* Whether the first n characters of name are a link. */
+static bool link_exists(const ls_h5 *file, const char *name, size_t n) {
+    char prefix[1024];
+    if (n >= sizeof prefix)
+        return false;
+    memcpy(prefix, name, n);
+    prefix[n] = '\0';
+    return H5Lexists(file->id, prefix, H5P_DEFAULT) > 0;
+}
+
+bool ls_h5_has(const ls_h5 *file, const char *name) {
+    const size_t length = strlen(name);
+    if (strspn(name, "/") == length)
+        return length > 0;
+    /* H5Lexists wants every group on the way to be there. */
+    for (size_t i = 1; i <= length; i++)
+        if ((name[i] == '/' || i == length) && name[i - 1] != '/' && !link_exists(file, name, i))
+            return false;
+    return H5Oexists_by_name(file->id, name, H5P_DEFAULT) > 0;
+}
+
+static ls_status make_one_group(ls_h5 *file, const char *name) {
+    const hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
+    hid_t group = -1;
+    if (creation >= 0 &&
+        H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
+        H5Pset_obj_track_times(creation, false) >= 0)
+        group = H5Gcreate2(file->id, name, H5P_DEFAULT, creation, H5P_DEFAULT);
+    ls_status st = group < 0 ? ls_h5_fail(file, name, "make the group") : LS_OK;
+    if (group >= 0)
+        H5Gclose(group);
+    if (creation >= 0)
+        H5Pclose(creation);
+    return st;
+}
+
+ls_status ls_h5_make_parents(ls_h5 *file, const char *name) {
+    LS_TRY(ls_h5_check_disk(file));
+    for (size_t i = 1; name[0] && name[i]; i++) {
+        if (name[i] != '/' || name[i - 1] == '/')
+            continue;
+        char *prefix = NULL;
+        LS_TRY(ls_strndup(name, i, &prefix));
+        ls_status st = ls_h5_has(file, prefix) ? LS_OK : make_one_group(file, prefix);
+        ls_free(prefix);
+        LS_TRY(st);
+    }
+    return LS_OK;
+}
+
+ls_status ls_h5_make_group(ls_h5 *file, const char *name) {
+    LS_TRY(ls_h5_make_parents(file, name));
+    if (ls_h5_has(file, name))
+        return LS_OK;
+    LS_TRY(make_one_group(file, name));
+    return ls_h5_check_disk(file);
+}
+
+static bool keeps_creation_order(hid_t group) {
+    unsigned order = 0;
+    const hid_t creation = H5Gget_create_plist(group);
+    if (creation < 0)
+        return false;
+    const bool known = H5Pget_link_creation_order(creation, &order) >= 0;
+    H5Pclose(creation);
+    return known && (order & H5P_CRT_ORDER_TRACKED);
+}
+
+static ls_status add_link_name(const ls_h5 *file, hid_t group, const char *name, H5_index_t order,
+                               hsize_t i, ls_strings *out) {
+    char link[1024];
+    const ssize_t n =
+        H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, link, sizeof link, H5P_DEFAULT);
+    if (n < 0 || (size_t)n >= sizeof link)
+        return ls_h5_fail(file, name, "list the group");
+    return ls_strings_add(out, link);
+}
+
+ls_status ls_h5_list(const ls_h5 *file, const char *name, ls_strings *out) {
+    const hid_t group = H5Gopen2(file->id, name, H5P_DEFAULT);
+    if (group < 0)
+        return ls_fail(LS_ERR_DATA, file->path, "no group %s", name);
+    const H5_index_t order = keeps_creation_order(group) ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+    H5G_info_t info;
+    ls_status st = H5Gget_info(group, &info) < 0 ? ls_h5_fail(file, name, "list the group") : LS_OK;
+    for (hsize_t i = 0; st == LS_OK && i < info.nlinks; i++)
+        st = add_link_name(file, group, name, order, i, out);
+    H5Gclose(group);
+    return st;
+}

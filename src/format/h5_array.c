@@ -1,0 +1,375 @@
+/* HDF5 arrays: what they are, and their elements, whole or block by block.
+ * Why here: see lockstep/format/h5.h. Never reads strings: that is h5_text.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "h5_private.h"
+#include "lockstep/base/memory.h"
+
+#define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
+
+struct ls_h5_array {
+    ls_h5 *file; /* not owned */
+    char *name;
+    hid_t id;
+    hid_t space; /* of the whole array; its selection changes with every access */
+    ls_h5_info info;
+};
+
+hid_t ls_h5_memory_type(ls_h5_type type) {
+    switch (type) {
+    case LS_H5_F32:
+        return H5T_NATIVE_FLOAT;
+    case LS_H5_F64:
+        return H5T_NATIVE_DOUBLE;
+    case LS_H5_I32:
+        return H5T_NATIVE_INT32;
+    case LS_H5_I64:
+        return H5T_NATIVE_INT64;
+    case LS_H5_U8:
+        return H5T_NATIVE_UINT8;
+    case LS_H5_U64:
+        return H5T_NATIVE_UINT64;
+    }
+    return -1;
+}
+
+hid_t ls_h5_stored_type(ls_h5_type type) {
+    switch (type) {
+    case LS_H5_F32:
+        return H5T_IEEE_F32LE;
+    case LS_H5_F64:
+        return H5T_IEEE_F64LE;
+    case LS_H5_I32:
+        return H5T_STD_I32LE;
+    case LS_H5_I64:
+        return H5T_STD_I64LE;
+    case LS_H5_U8:
+        return H5T_STD_U8LE;
+    case LS_H5_U64:
+        return H5T_STD_U64LE;
+    }
+    return -1;
+}
+
+static void to_hsize(int rank, const size_t *from, hsize_t *to) {
+    for (int i = 0; i < rank; i++)
+        to[i] = from[i];
+}
+
+hid_t ls_h5_space(int rank, const size_t *dim) {
+    hsize_t size[LS_H5_RANK_MAX];
+    if (rank == 0)
+        return H5Screate(H5S_SCALAR);
+    if (rank < 0 || rank > LS_H5_RANK_MAX)
+        return -1;
+    to_hsize(rank, dim, size);
+    return H5Screate_simple(rank, size, NULL);
+}
+
+/* ---- describe ---- */
+
+static void describe_type(hid_t type, ls_h5_info *info) {
+    const H5T_class_t c = H5Tget_class(type);
+    info->element_bytes = H5Tget_size(type);
+    info->type_class = LS_H5_OTHER;
+    const unsigned bits = (unsigned)(8 * info->element_bytes);
+    if (c == H5T_INTEGER || c == H5T_ENUM) { /* h5py stores booleans as an enumeration */
+        const hid_t base = c == H5T_ENUM ? H5Tget_super(type) : H5Tcopy(type);
+        info->type_class = LS_H5_INTEGER;
+        info->is_signed = H5Tget_sign(base) == H5T_SGN_2;
+        H5Tclose(base);
+        snprintf(info->type_name, sizeof info->type_name, "%sint%u", info->is_signed ? "" : "u",
+                 bits);
+    } else if (c == H5T_FLOAT) {
+        info->type_class = LS_H5_FLOAT;
+        info->is_signed = true;
+        snprintf(info->type_name, sizeof info->type_name, "float%u", bits);
+    } else if (c == H5T_STRING) {
+        info->type_class = LS_H5_STRING;
+        snprintf(info->type_name, sizeof info->type_name, "string");
+    } else {
+        snprintf(info->type_name, sizeof info->type_name, "%s",
+                 c == H5T_COMPOUND ? "compound" : "other");
+    }
+}
+
+static void describe_layout(hid_t creation, ls_h5_info *info) {
+    hsize_t chunk[LS_H5_RANK_MAX];
+    if (H5Pget_layout(creation) != H5D_CHUNKED ||
+        H5Pget_chunk(creation, LS_H5_RANK_MAX, chunk) != info->rank)
+        return;
+    info->chunked = true;
+    for (int i = 0; i < info->rank; i++)
+        info->chunk[i] = (size_t)chunk[i];
+    const int filters = H5Pget_nfilters(creation);
+    for (int i = 0; i < filters; i++) {
+        unsigned flags, config;
+        size_t values = 0;
+        const H5Z_filter_t f =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        if (f != H5Z_FILTER_SHUFFLE && f != H5Z_FILTER_FLETCHER32)
+            info->compressed = true;
+    }
+}
+
+static ls_status describe_shape(const ls_h5 *file, const char *name, hid_t space,
+                                ls_h5_info *info) {
+    hsize_t dim[LS_H5_RANK_MAX];
+    const int rank = H5Sget_simple_extent_ndims(space);
+    if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL)
+        return ls_fail(LS_ERR_DATA, file->path, "%s: has no elements", name);
+    if (rank > LS_H5_RANK_MAX)
+        return ls_fail(LS_ERR_DATA, file->path, "%s: has %d dimensions, at most %d are supported",
+                       name, rank, LS_H5_RANK_MAX);
+    info->rank = rank;
+    if (rank > 0 && H5Sget_simple_extent_dims(space, dim, NULL) < 0)
+        return ls_h5_fail(file, name, "read the shape");
+    for (int i = 0; i < rank; i++)
+        info->dim[i] = (size_t)dim[i];
+    return LS_OK;
+}
+
+static ls_status describe_open(const ls_h5 *file, const char *name, hid_t id, ls_h5_info *info) {
+    *info = (ls_h5_info){0};
+    const hid_t type = H5Dget_type(id), space = H5Dget_space(id);
+    const hid_t creation = H5Dget_create_plist(id);
+    ls_status st = LS_OK;
+    if (type < 0 || space < 0 || creation < 0)
+        st = ls_h5_fail(file, name, "read the array's header");
+    if (st == LS_OK)
+        st = describe_shape(file, name, space, info);
+    if (st == LS_OK) {
+        describe_type(type, info);
+        describe_layout(creation, info);
+    }
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return st;
+}
+
+/* ---- open, create ---- */
+
+/* Opens an array's id, with the words for one that is not there. */
+static ls_status open_id(const ls_h5 *file, const char *name, hid_t access, hid_t *out) {
+    H5O_info_t about;
+    if (!ls_h5_has(file, name))
+        return ls_fail(LS_ERR_DATA, file->path, "no array %s", name);
+    if (H5Oget_info_by_name(file->id, name, &about, H5P_DEFAULT) < 0)
+        return ls_h5_fail(file, name, "open the array");
+    if (about.type != H5O_TYPE_DATASET)
+        return ls_fail(LS_ERR_DATA, file->path, "%s is a group, not an array", name);
+    *out = H5Dopen2(file->id, name, access);
+    return *out < 0 ? ls_h5_fail(file, name, "open the array") : LS_OK;
+}
+
+ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) {
+    hid_t id = -1;
+    LS_TRY(open_id(file, name, H5P_DEFAULT, &id));
+    const ls_status st = describe_open(file, name, id, out);
+    H5Dclose(id);
+    return st;
+}
+
+/* Chunks that one row of chunks and one column of chunks hold: what a sweep over blocks of rows
+ * or of columns touches again and again. */
+static size_t chunks_to_keep(const ls_h5_info *info) {
+    size_t most = 0, total = 0;
+    for (int i = 0; i < info->rank; i++) {
+        const size_t n = info->chunk[i] ? (info->dim[i] + info->chunk[i] - 1) / info->chunk[i] : 1;
+        total += n;
+        most = n > most ? n : most;
+    }
+    return info->rank > 2 ? most : total;
+}
+
+static size_t next_prime(size_t n) {
+    for (n |= 1;; n += 2) {
+        bool prime = true;
+        for (size_t d = 3; prime && d * d <= n; d += 2)
+            prime = n % d != 0;
+        if (prime)
+            return n;
+    }
+}
+
+static ls_status set_chunk_cache(hid_t access, const ls_h5_info *info, size_t cache_bytes) {
+    size_t chunk_bytes = info->element_bytes;
+    for (int i = 0; i < info->rank; i++)
+        chunk_bytes *= info->chunk[i] ? info->chunk[i] : 1;
+    size_t chunks = chunks_to_keep(info);
+    const size_t limit = cache_bytes ? cache_bytes : CACHE_BYTES_DEFAULT;
+    if (chunk_bytes > 0 && chunks > limit / chunk_bytes)
+        chunks = limit / chunk_bytes;
+    /* A cache smaller than a chunk makes HDF5 read just the bytes asked for. */
+    const herr_t r = H5Pset_chunk_cache(access, next_prime(10 * chunks + 101), chunks * chunk_bytes,
+                                        H5D_CHUNK_CACHE_W0_DEFAULT);
+    return r < 0 ? LS_ERR_RUNTIME : LS_OK;
+}
+
+static ls_status new_array(ls_h5 *file, const char *name, ls_h5_array **out) {
+    LS_TRY(ls_alloc(1, sizeof **out, "HDF5 array", out));
+    **out = (ls_h5_array){.file = file, .id = -1, .space = -1};
+    return ls_strdup(name, &(*out)->name);
+}
+
+ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes, ls_h5_array **out) {
+    ls_h5_array *a = NULL;
+    hid_t access = -1;
+    ls_h5_info info;
+    *out = NULL;
+    ls_status st = ls_h5_describe(file, name, &info);
+    if (st == LS_OK)
+        st = new_array(file, name, &a);
+    if (st == LS_OK && (access = H5Pcreate(H5P_DATASET_ACCESS)) < 0)
+        st = ls_h5_fail(file, name, "open the array");
+    if (st == LS_OK && info.chunked && set_chunk_cache(access, &info, cache_bytes) != LS_OK)
+        st = ls_h5_fail(file, name, "set the cache of the array");
+    if (st == LS_OK)
+        st = open_id(file, name, access, &a->id);
+    if (st == LS_OK && (a->space = H5Dget_space(a->id)) < 0)
+        st = ls_h5_fail(file, name, "open the array");
+    if (access >= 0)
+        H5Pclose(access);
+    if (st != LS_OK) {
+        ls_h5_array_destroy(a);
+        return st;
+    }
+    a->info = info;
+    *out = a;
+    return LS_OK;
+}
+
+static bool set_creation(hid_t creation, int rank, const size_t *chunk, int gzip_level) {
+    hsize_t size[LS_H5_RANK_MAX];
+    if (H5Pset_obj_track_times(creation, false) < 0)
+        return false;
+    if (!chunk || rank == 0)
+        return true;
+    to_hsize(rank, chunk, size);
+    if (H5Pset_chunk(creation, rank, size) < 0)
+        return false;
+    /* Shuffled bytes of floats compress better and faster. */
+    return gzip_level <= 0 ||
+           (H5Pset_shuffle(creation) >= 0 && H5Pset_deflate(creation, (unsigned)gzip_level) >= 0);
+}
+
+ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
+                             const size_t *dim, const size_t *chunk, int gzip_level,
+                             ls_h5_array **out) {
+    ls_h5_array *a = NULL;
+    *out = NULL;
+    LS_TRY(ls_h5_make_parents(file, name));
+    ls_status st = new_array(file, name, &a);
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    if (st == LS_OK) {
+        a->space = ls_h5_space(rank, dim);
+        if (a->space >= 0 && creation >= 0 && set_creation(creation, rank, chunk, gzip_level))
+            a->id = H5Dcreate2(file->id, name, ls_h5_stored_type(stored), a->space, H5P_DEFAULT,
+                               creation, H5P_DEFAULT);
+        st = a->id < 0 ? ls_h5_fail(file, name, "create the array")
+                       : describe_open(file, name, a->id, &a->info);
+    }
+    if (st == LS_OK)
+        st = ls_h5_check_disk(file);
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (st != LS_OK) {
+        ls_h5_array_destroy(a);
+        return st;
+    }
+    *out = a;
+    return LS_OK;
+}
+
+const ls_h5_info *ls_h5_array_info(const ls_h5_array *a) {
+    return &a->info;
+}
+
+void ls_h5_array_destroy(ls_h5_array *a) {
+    if (!a)
+        return;
+    if (a->space >= 0)
+        H5Sclose(a->space);
+    if (a->id >= 0)
+        H5Dclose(a->id);
+    ls_free(a->name);
+    ls_free(a);
+}
+
+/* ---- elements ---- */
+
+/* Selects the block in the array and makes a space of its shape; *empty: it has no elements. */
+static hid_t select_block(ls_h5_array *a, const size_t *start, const size_t *count, bool *empty) {
+    hsize_t first[LS_H5_RANK_MAX], size[LS_H5_RANK_MAX];
+    const int rank = a->info.rank;
+    *empty = false;
+    if (rank == 0)
+        return H5Screate(H5S_SCALAR);
+    for (int i = 0; i < rank; i++)
+        *empty = *empty || count[i] == 0;
+    to_hsize(rank, start, first);
+    to_hsize(rank, count, size);
+    if (!*empty && H5Sselect_hyperslab(a->space, H5S_SELECT_SET, first, NULL, size, NULL) < 0)
+        return -1;
+    return H5Screate_simple(rank, size, NULL);
+}
+
+ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *count,
+                           ls_h5_type type, void *out) {
+    bool empty;
+    const hid_t memory = select_block(a, start, count, &empty);
+    const bool ok = memory >= 0 && (empty || H5Dread(a->id, ls_h5_memory_type(type), memory,
+                                                     a->space, H5P_DEFAULT, out) >= 0);
+    const ls_status st = ok ? LS_OK : ls_h5_fail(a->file, a->name, "read the array");
+    if (memory >= 0)
+        H5Sclose(memory);
+    return st;
+}
+
+ls_status ls_h5_array_write(ls_h5_array *a, const size_t *start, const size_t *count,
+                            ls_h5_type type, const void *in) {
+    bool empty;
+    LS_TRY(ls_h5_check_disk(a->file));
+    const hid_t memory = select_block(a, start, count, &empty);
+    const bool ok = memory >= 0 && (empty || H5Dwrite(a->id, ls_h5_memory_type(type), memory,
+                                                      a->space, H5P_DEFAULT, in) >= 0);
+    const ls_status st =
+        ok ? ls_h5_check_disk(a->file) : ls_h5_fail(a->file, a->name, "write the array");
+    if (memory >= 0)
+        H5Sclose(memory);
+    return st;
+}
+
+ls_status ls_h5_read(ls_h5 *file, const char *name, ls_h5_type type, size_t elements, void *out) {
+    static const size_t start[LS_H5_RANK_MAX] = {0};
+    ls_h5_array *a = NULL;
+    LS_TRY(ls_h5_array_open(file, name, 0, &a));
+    size_t held = 1;
+    for (int i = 0; i < a->info.rank; i++)
+        held *= a->info.dim[i];
+    ls_status st = LS_OK;
+    if (a->info.type_class != LS_H5_INTEGER && a->info.type_class != LS_H5_FLOAT)
+        st = ls_fail(LS_ERR_DATA, file->path, "%s holds %s, not numbers", name, a->info.type_name);
+    else if (held != elements)
+        st = ls_fail(LS_ERR_DATA, file->path, "%s has %zu elements, expected %zu", name, held,
+                     elements);
+    else
+        st = ls_h5_array_read(a, start, a->info.dim, type, out);
+    ls_h5_array_destroy(a);
+    return st;
+}
+
+ls_status ls_h5_write(ls_h5 *file, const char *name, ls_h5_type type, int rank, const size_t *dim,
+                      const void *in) {
+    static const size_t start[LS_H5_RANK_MAX] = {0};
+    ls_h5_array *a = NULL;
+    LS_TRY(ls_h5_array_create(file, name, type, rank, dim, NULL, 0, &a));
+    const ls_status st = ls_h5_array_write(a, start, a->info.dim, type, in);
+    ls_h5_array_destroy(a);
+    return st;
+}

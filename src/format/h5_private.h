@@ -1,0 +1,58 @@
+/* What the sources of the HDF5 door share: the file handle, the storage driver below HDF5, and
+ * how a failure gets its words.
+ *
+ * Why here: private to src/format. Never seen by another module.
+ */
+#ifndef LS_FORMAT_H5_PRIVATE_H
+#define LS_FORMAT_H5_PRIVATE_H
+
+#include <hdf5.h>
+
+#include "lockstep/base/error.h"
+#include "lockstep/format/h5.h"
+
+/* Where an HDF5 file's bytes are. After the first failed write nothing more is written and HDF5
+ * is told that all is well; error keeps the errno for whoever looks. */
+typedef struct ls_h5_disk {
+    int fd;
+    int error; /* errno of the first failed read or write; 0: none */
+} ls_h5_disk;
+
+struct ls_h5 {
+    hid_t id;
+    char *path;
+    bool writable;
+    ls_h5_disk disk;
+};
+
+/* A file access property list that reads and writes through disk, which must outlive the file;
+ * negative on failure. Closed with H5Pclose. */
+hid_t ls_h5_disk_access(ls_h5_disk *disk);
+
+/* Records a failure with object, what was tried ("read the array"), and why: the system's error
+ * when there was one, else HDF5's own words. Status: ERR_DATA for a file opened to read, ERR_IO
+ * for one being written. */
+ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) LS_MUST_CHECK;
+
+/* ERR_IO when an earlier write did not reach the disk. */
+ls_status ls_h5_check_disk(const ls_h5 *file) LS_MUST_CHECK;
+
+/* Makes the groups that name lies in, with links in creation order. */
+ls_status ls_h5_make_parents(ls_h5 *file, const char *name) LS_MUST_CHECK;
+
+/* The HDF5 type of an element in memory, and in a file (little-endian). */
+hid_t ls_h5_memory_type(ls_h5_type type);
+hid_t ls_h5_stored_type(ls_h5_type type);
+
+/* A type for strings of variable length in UTF-8; negative on failure. */
+hid_t ls_h5_text_type(void);
+
+/* A data space: scalar for rank 0. */
+hid_t ls_h5_space(int rank, const size_t *dim);
+
+/* Reads the strings of an open dataset or attribute (exactly one is given, the other -1) with at
+ * most one dimension, and adds them to out. */
+ls_status ls_h5_read_text_of(const ls_h5 *file, const char *object, hid_t dataset, hid_t attribute,
+                             ls_strings *out) LS_MUST_CHECK;
+
+#endif
