@@ -1,0 +1,191 @@
+#!/usr/bin/env bash
+# From a fresh machine to a trained model: installs what is missing, builds lockstep, imports
+# Fashion-MNIST, trains on two MPI ranks, evaluates on the 10,000 test images, shows the result.
+#
+# Why here: the first command of the README. What is already there is kept, so it can be run
+# again at any time. Never overwrites a finished run.
+set -euo pipefail
+# shellcheck source=jobs/lib/lockstep.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib/lockstep.sh"
+
+usage() {
+    cat <<'END'
+usage: jobs/quickstart.sh [--no-install] [--set key=value]...
+
+  --no-install     do not install packages
+  --set key=value  a change to configs/fashion-mnist.yaml, handed to lockstep train
+
+environment:
+  LOCKSTEP_WORK      where build/, data/ and runs/ go (default: the repository's folder)
+  LOCKSTEP           a lockstep program to use instead of building one
+  FASHION_MNIST_DIR  a folder with the four Fashion-MNIST files (default: where Debian's
+                     package dataset-fashion-mnist puts them)
+END
+}
+
+install=yes
+overrides=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --no-install) install=no ;;
+    --set)
+        [ $# -gt 1 ] || ls_die "--set needs key=value"
+        overrides+=(--set "$2")
+        shift
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *) ls_die "unknown option $1" "see $0 --help" ;;
+    esac
+    shift
+done
+
+began=$(ls_now)
+ls_need_work_folder
+images=${FASHION_MNIST_DIR:-/usr/share/datasets/fashion-mnist}
+train_file=$ls_work/data/fashion-mnist-train.h5
+test_file=$ls_work/data/fashion-mnist-test.h5
+run=$ls_work/runs/fashion-mnist
+
+# idx_file NAME: the path of one of the four files, gzip or not; empty where there is none.
+idx_file() {
+    local path
+    for path in "$images/$1.gz" "$images/$1"; do
+        if [ -f "$path" ]; then
+            printf '%s' "$path"
+            return
+        fi
+    done
+}
+
+step_packages() {
+    local groups=()
+    [ -n "${LOCKSTEP:-}" ] || groups+=(build)
+    [ -n "${FASHION_MNIST_DIR:-}" ] || groups+=(quickstart)
+    if [ "$install" = no ]; then
+        ls_installed="not looked at (--no-install)"
+    else
+        # What apt cannot give may be there from elsewhere: the next steps will tell.
+        ls_install "${groups[@]}" || true
+    fi
+    ls_say "[1/5] packages: $ls_installed"
+}
+
+step_build() {
+    local begin options=()
+    begin=$(ls_now)
+    if [ -z "${LOCKSTEP:-}" ] && [ -f "$ls_home/CMakeLists.txt" ]; then
+        # The tests need packages of their own; a folder that is built with them stays so.
+        [ -f "$ls_work/build/release/CMakeCache.txt" ] || options=(-DLS_TESTS=OFF)
+        ls_say "[2/5] build: compiling ..."
+        ls_build release "${options[@]}"
+        ls_say "[2/5] build: done in $(ls_since "$begin")"
+    else
+        ls_say "[2/5] build: not needed"
+    fi
+    lockstep=$(ls_program)
+    [ -n "$lockstep" ] || ls_die "there is no lockstep program" \
+        "put it on the path, or name it: LOCKSTEP=PATH $0"
+}
+
+# import_part NAME PREFIX OUT: one pair of IDX files to one dataset file.
+import_part() {
+    local pixels labels
+    pixels=$(idx_file "$2-images-idx3-ubyte")
+    labels=$(idx_file "$2-labels-idx1-ubyte")
+    if [ -z "$pixels" ] || [ -z "$labels" ]; then
+        ls_die "$images: the Fashion-MNIST files are not there" \
+            "install Debian's package dataset-fashion-mnist, or fetch train-images-idx3-ubyte.gz,
+  train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz as
+  https://github.com/zalandoresearch/fashion-mnist says, and run: FASHION_MNIST_DIR=DIR $0"
+    fi
+    "$lockstep" import idx "$pixels" "$labels" -o "$3" ||
+        ls_die "the import of the $1 images failed"
+}
+
+step_data() {
+    local began_import did="already there"
+    began_import=$(ls_now)
+    mkdir -p -- "$ls_work/data"
+    if [ ! -f "$train_file" ]; then
+        import_part training train "$train_file"
+        did="imported in"
+    fi
+    if [ ! -f "$test_file" ]; then
+        import_part test t10k "$test_file"
+        did="imported in"
+    fi
+    [ "$did" = "already there" ] || did="$did $(ls_since "$began_import")"
+    ls_say "[3/5] data: $did (data/fashion-mnist-train.h5, data/fashion-mnist-test.h5)"
+}
+
+# When the run's last checkpoint was written, empty where there is none.
+checkpoint_time() {
+    stat -c %y -- "$run/checkpoints/last.h5" 2>/dev/null || true
+}
+
+step_train() {
+    local begin before after code=0 file=()
+    # The config names its data relative to itself.
+    if [ "$ls_work" != "$ls_home" ]; then
+        file=(--set "data.file='${train_file//\'/\'\'}'")
+    fi
+    command -v mpirun >/dev/null ||
+        ls_die "there is no mpirun" "install Open MPI, or load its module: module load OpenMPI"
+    begin=$(ls_now)
+    before=$(checkpoint_time)
+    ls_say "[4/5] training: mpirun -n 2 lockstep train configs/fashion-mnist.yaml, $OMP_NUM_THREADS thread(s) a rank"
+    mpirun -n 2 "$lockstep" train "$ls_home/configs/fashion-mnist.yaml" --run-dir "$run" --resume \
+        "${file[@]}" "${overrides[@]}" || code=$?
+    case $code in
+    0) ;;
+    75)
+        ls_say "[4/5] training: stopped early; go on with: $0"
+        exit 75
+        ;;
+    *)
+        printf 'hint: to train from the beginning, remove %s\n' "$run" >&2
+        exit "$code"
+        ;;
+    esac
+    after=$(checkpoint_time)
+    if [ "$before" = "$after" ]; then
+        trained="already there (to train again, remove $run)"
+    else
+        trained="done in $(ls_since "$begin")"
+    fi
+    ls_say "[4/5] training: $trained"
+}
+
+step_evaluate() {
+    local json
+    json=$("$lockstep" evaluate "$run" --data "$test_file" --json) ||
+        ls_die "the evaluation of $run failed"
+    accuracy=$(printf '%s' "$json" | tr -d '\n' |
+        sed -n 's/.*"accuracy" *: *\([0-9.eE+-]*\).*/\1/p')
+    samples=$(printf '%s' "$json" | tr -d '\n' | sed -n 's/.*"samples" *: *\([0-9]*\).*/\1/p')
+    [ -n "$accuracy" ] || ls_die "lockstep evaluate gave no accuracy: $json"
+    ls_say "[5/5] evaluation: done"
+}
+
+step_packages
+ls_mpi_settings
+step_build
+step_data
+cores=$(ls_cores)
+export OMP_NUM_THREADS=$((cores > 1 ? cores / 2 : 1))
+step_train
+# One process uses all cores.
+export OMP_NUM_THREADS=$cores
+step_evaluate
+
+cat <<END
+
+test accuracy   $(LC_ALL=C printf '%.4f' "$accuracy") on $samples images
+training        $trained
+everything      $(ls_since "$began")
+run directory   $run
+look at it      $lockstep inspect $run
+END
