@@ -22,7 +22,7 @@ CALLS = [
      "a module returns an ls_status (ls_fail); only comm's panic ends the process"),
     (re.compile(r"\b(v?printf|puts|putchar|perror)\s*\(|\b(v?fprintf)\s*\(\s*std(out|err)\b"
                 r"|\b(fputs|fputc|fwrite)\s*\([^;]*,\s*std(out|err)\b"),
-     ("src/base/log", "src/comm/", "src/cli/"),
+     ("src/base/log.c", "src/base/progress.c", "src/comm/", "src/cli/"),
      "a module speaks through ls_log (base/log.h) or its error record only"),
     (re.compile(r"\bopenblas_set_num_threads\s*\(|\bMPI_THREAD_MULTIPLE\b"), (),
      "it would change the bits of a result or the MPI level of the whole process"),

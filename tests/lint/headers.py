@@ -12,7 +12,7 @@ OPENING = {
     ".c": re.compile(r"/\* ?\S"),
     ".h": re.compile(r"/\* ?\S"),
     ".py": re.compile(r'(#!.*\n)?("""\S|# \S)'),
-    ".sh": re.compile(r"#!.*\n# \S"),
+    ".sh": re.compile(r"(#!.*\n)?# \S"),
     ".sbatch": re.compile(r"#!.*\n(#SBATCH.*\n)*# \S"),
     ".cmake": re.compile(r"# \S"),
     ".yaml": re.compile(r"# \S"),
