@@ -155,6 +155,14 @@ const char *ls_h5_path(const ls_h5 *file) {
     return file->path;
 }
 
+ls_status ls_h5_rename(ls_h5 *file, const char *name) {
+    char *copy = NULL;
+    LS_TRY(ls_strdup(name, &copy));
+    ls_free(file->path);
+    file->path = copy;
+    return LS_OK;
+}
+
 char *ls_h5_version(char *buffer) {
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);

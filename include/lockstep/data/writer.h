@@ -32,7 +32,8 @@ ls_status ls_dataset_writer_block(ls_dataset_writer *w, size_t first_row, size_t
 /* The other arrays; each at most once. */
 ls_status ls_dataset_writer_labels(ls_dataset_writer *w, const int32_t *label,
                                    const ls_strings *classes) LS_MUST_CHECK;
-/* value is [n_samples, n_outputs]; names (may be NULL) become /targets. */
+/* value is [n_samples, n_outputs] (/y has rank 1 for one output); names (may be NULL) become
+ * /targets. */
 ls_status ls_dataset_writer_values(ls_dataset_writer *w, const float *value, size_t n_outputs,
                                    const ls_strings *names) LS_MUST_CHECK;
 /* what: "features", "samples" or "groups". */

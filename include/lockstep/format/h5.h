@@ -56,7 +56,10 @@ ls_status ls_h5_close(ls_h5 *file) LS_MUST_CHECK;
 /* Closes without a result, for readers and on the way out of an error; safe on NULL. */
 void ls_h5_destroy(ls_h5 *file);
 
+/* What the file is called in messages: the path it was opened by, unless ls_h5_rename gave
+ * another (for a file that is written under a temporary name). */
 const char *ls_h5_path(const ls_h5 *file);
+ls_status ls_h5_rename(ls_h5 *file, const char *name) LS_MUST_CHECK;
 
 /* Whether an array or group of that absolute name ("/X") is there. */
 bool ls_h5_has(const ls_h5 *file, const char *name);
