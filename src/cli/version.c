@@ -1,18 +1,18 @@
 /* The facts of this build and of the libraries it found when it started. */
 #include "version.h"
 
+#include "lockstep/base/build.h"
 #include "lockstep/comm/comm.h"
 #include "lockstep/format/h5.h"
 #include "lockstep/math/math.h"
-#include "ls_build.h"
 
 void ls_print_version(FILE *to) {
     char mpi[256], hdf5[32], blas[256];
-    fprintf(to, "lockstep %s (commit %s, %s build)\n", LS_BUILD_VERSION, LS_BUILD_COMMIT,
-            LS_BUILD_TYPE);
+    fprintf(to, "lockstep %s (commit %s, %s build)\n", ls_build_version(), ls_build_commit(),
+            ls_build_type());
     fprintf(to, "MPI:      %s\n", ls_comm_version(mpi, sizeof mpi));
     fprintf(to, "HDF5:     %s\n", ls_h5_version(hdf5));
     fprintf(to, "BLAS:     %s\n", ls_math_blas(blas, sizeof blas));
     fprintf(to, "threads:  %d (OpenMP)\n", ls_math_threads());
-    fprintf(to, "compiler: %s\n", __VERSION__);
+    fprintf(to, "compiler: %s\n", ls_build_compiler());
 }

@@ -51,12 +51,19 @@ ls_status ls_comm_init(int *argc, char ***argv, ls_comm **out) {
     LS_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
     if (provided < MPI_THREAD_FUNNELED)
         ls_panic(comm, "MPI_Init_thread", "this MPI does not allow threads beside it");
+    ls_status st = ls_alloc((size_t)comm->size, sizeof(int), "communicator", &comm->counts);
+    if (st == LS_OK)
+        st = ls_alloc((size_t)comm->size, sizeof(int), "communicator", &comm->offsets);
+    if (st != LS_OK)
+        ls_panic(comm, "ls_comm_init", "out of memory");
     *out = comm;
     return LS_OK;
 }
 
 void ls_comm_finalize(ls_comm *comm) {
     MPI_Finalize();
+    ls_free(comm->counts);
+    ls_free(comm->offsets);
     ls_free(comm);
 }
 
@@ -66,6 +73,15 @@ int ls_comm_rank(const ls_comm *comm) {
 
 int ls_comm_size(const ls_comm *comm) {
     return comm->size;
+}
+
+int ls_comm_node_ranks(ls_comm *comm) {
+    MPI_Comm node;
+    int size = 1;
+    LS_MPI(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+    LS_MPI(comm, MPI_Comm_size(node, &size));
+    LS_MPI(comm, MPI_Comm_free(&node));
+    return size;
 }
 
 ls_tree_range ls_share(size_t n, size_t parts, size_t part) {
@@ -122,8 +138,20 @@ ls_status ls_broadcast_alloc(ls_comm *comm, void **data, size_t *bytes, int root
     return ls_broadcast(comm, mine, *bytes, root);
 }
 
+/* One call where MPI's ints can count it, else a broadcast a rank. */
 ls_status ls_allgather_blocks(ls_comm *comm, void *all, const size_t *bytes) {
     size_t offset = 0;
+    for (int r = 0; r < comm->size; r++) {
+        comm->counts[r] = (int)(bytes[r] & INT_MAX);
+        comm->offsets[r] = (int)(offset & INT_MAX);
+        offset += bytes[r];
+    }
+    if (offset <= MESSAGE_BYTES) {
+        LS_MPI(comm, MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, comm->counts,
+                                    comm->offsets, MPI_BYTE, comm->mpi));
+        return LS_OK;
+    }
+    offset = 0;
     for (int r = 0; r < comm->size; r++) {
         LS_TRY(ls_broadcast(comm, (char *)all + offset, bytes[r], r));
         offset += bytes[r];

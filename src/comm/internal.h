@@ -9,6 +9,7 @@
 struct ls_comm {
     MPI_Comm mpi;
     int rank, size;
+    int *counts, *offsets; /* [size] room for calls that want them */
 };
 
 /* A failed MPI call is a panic that names the call. */

@@ -31,6 +31,9 @@ void ls_comm_finalize(ls_comm *comm);
 int ls_comm_rank(const ls_comm *comm);
 int ls_comm_size(const ls_comm *comm);
 
+/* Ranks that share this rank's machine, this one included. Collective. */
+int ls_comm_node_ranks(ls_comm *comm);
+
 /* "Open MPI v4.1.4": the version of the library in use, before or after ls_comm_init; buffer
  * holds at least size bytes. Returns buffer. */
 char *ls_comm_version(char *buffer, size_t size);
