@@ -40,6 +40,7 @@ typedef struct ls_dataset {
     char *path;
     ls_h5 *file;
     ls_h5_array *x;
+    char *x_name; /* its name in the file, for messages */
     int layout;
     size_t n_samples, n_features;
 
@@ -56,6 +57,9 @@ typedef struct ls_dataset {
     uint32_t *group;     /* [n_samples] code of the row's group, or NULL */
     ls_strings groups;   /* names of the groups, in order of first appearance */
     uint8_t *split;      /* [n_samples] the stored split, or NULL */
+
+    float *turned; /* a block of X as it lies in a file of features by samples */
+    size_t turned_capacity;
 } ls_dataset;
 
 /* Opens a file and reads all but X. Integer /y of rank 1 are class codes (with /classes: into
@@ -72,6 +76,12 @@ void ls_dataset_close(ls_dataset *ds);
  * (numbers are counted from 0, as h5py does). */
 ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                           size_t columns, float *out) LS_MUST_CHECK;
+
+#define LS_DATASET_PLACE_MAX 512
+
+/* Writes "/X: row 17 (GTEX-1117F), column 5 (ENSG00000223972)" for messages; names only where
+ * the file has them. */
+void ls_dataset_place(const ls_dataset *ds, size_t row, size_t column, char *buffer, size_t size);
 
 /* XXH3-128 over shapes, names, labels and three blocks of X: tells whether a file is the one
  * that a run began with. hex holds at least 33 bytes. */
