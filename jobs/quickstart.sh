@@ -48,6 +48,11 @@ images=${FASHION_MNIST_DIR:-/usr/share/datasets/fashion-mnist}
 train_file=$ls_work/data/fashion-mnist-train.h5
 test_file=$ls_work/data/fashion-mnist-test.h5
 run=$ls_work/runs/fashion-mnist
+# An installed copy of this script has its program already.
+builds=yes
+if [ -n "${LOCKSTEP:-}" ] || [ ! -f "$ls_home/CMakeLists.txt" ]; then
+    builds=no
+fi
 
 # idx_file NAME: the path of one of the four files, gzip or not; empty where there is none.
 idx_file() {
@@ -62,7 +67,7 @@ idx_file() {
 
 step_packages() {
     local groups=()
-    [ -n "${LOCKSTEP:-}" ] || groups+=(build)
+    [ "$builds" = no ] || groups+=(build)
     [ -n "${FASHION_MNIST_DIR:-}" ] || groups+=(quickstart)
     if [ "$install" = no ]; then
         ls_installed="not looked at (--no-install)"
@@ -76,7 +81,7 @@ step_packages() {
 step_build() {
     local begin options=()
     begin=$(ls_now)
-    if [ -z "${LOCKSTEP:-}" ] && [ -f "$ls_home/CMakeLists.txt" ]; then
+    if [ "$builds" = yes ]; then
         # The tests need packages of their own; a folder that is built with them stays so.
         [ -f "$ls_work/build/release/CMakeCache.txt" ] || options=(-DLS_TESTS=OFF)
         ls_say "[2/5] build: compiling ..."

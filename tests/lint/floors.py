@@ -16,7 +16,7 @@ FLOOR = {
     "study": 4, "export": 4, "report": 4, "bench": 4,
     "cli": 5,
 }
-GENERATED = {"ls_build.h": "cli"}
+GENERATED = {"ls_build.h": "base"}
 
 
 def dependencies(findings):
