@@ -1,39 +1,26 @@
 /* The dataset writer: the file of the contract, in chunks, whole or absent. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/data/writer.h"
 #include "lockstep/format/h5.h"
-
-#define OK(call) assert_int_equal(call, LS_OK)
+#include "test_files.h"
 
 enum { ROWS = 300, COLUMNS = 520 }; /* one chunk and a bit, in both directions */
 
-static char dir[64], path[96];
+static char path[96];
 
-static int make_dir(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/lockstep-writer-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(path, sizeof path, "%s/out.h5", dir);
-    return 0;
+static int make_path(void **state) {
+    const int made = make_dir(state);
+    snprintf(path, sizeof path, "%s/out.h5", test_dir);
+    return made;
 }
 
-static int remove_dir(void **state) {
+/* Fails where a temporary file was left. */
+static int remove_path(void **state) {
     (void)state;
     unlink(path);
-    return rmdir(dir); /* fails where a temporary file was left */
+    return rmdir(test_dir);
 }
 
 static float value_at(size_t row, size_t column) {
@@ -151,5 +138,5 @@ int main(void) {
         cmocka_unit_test(targets_have_the_rank_of_the_contract),
         cmocka_unit_test(abandoned_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_path, remove_path);
 }

@@ -1,54 +1,14 @@
 /* HDF5 files: what is written reads back, also through the HDF5 library's own calls and driver;
  * files made elsewhere are read; damaged files and a full disk are errors, not crashes. */
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/format/h5.h"
-
-static char dir[64];
-
-static const char *at(const char *name) {
-    static char path[4][128];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static int make_dir(void **state) {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/lockstep-h5-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
-
-#define OK(call) assert_int_equal(call, LS_OK)
-#define SAYS(text)                                                                                 \
-    do {                                                                                           \
-        if (!strstr(ls_error_last()->message, text))                                               \
-            fail_msg("'%s' does not say '%s'", ls_error_last()->message, text);                    \
-    } while (0)
+#include "test_files.h"
 
 static void writes_what_hdf5_reads(void **state) {
     (void)state;
@@ -191,37 +151,30 @@ static void keeps_strings_and_attributes(void **state) {
     ls_strings_free(&in);
 
     float x;
-    assert_int_equal(ls_h5_read(f, "/nothing", LS_H5_F32, 1, &x), LS_ERR_DATA);
-    SAYS("c.h5: no array /nothing");
-    assert_int_equal(ls_h5_read(f, "/zoo", LS_H5_F32, 1, &x), LS_ERR_DATA);
-    SAYS("/zoo is a group");
-    assert_int_equal(ls_h5_read(f, "/samples", LS_H5_F32, 2, &x), LS_ERR_DATA);
-    SAYS("/samples holds string, not numbers");
-    assert_int_equal(ls_h5_read_attribute(f, "/", "many", LS_H5_F64, 2, back), LS_ERR_DATA);
-    SAYS("'many' has 3 elements, expected 2");
+    FAILS(LS_ERR_DATA, "c.h5: no array /nothing", ls_h5_read(f, "/nothing", LS_H5_F32, 1, &x));
+    FAILS(LS_ERR_DATA, "/zoo is a group", ls_h5_read(f, "/zoo", LS_H5_F32, 1, &x));
+    FAILS(LS_ERR_DATA, "/samples holds string, not numbers",
+          ls_h5_read(f, "/samples", LS_H5_F32, 2, &x));
+    FAILS(LS_ERR_DATA, "'many' has 3 elements, expected 2",
+          ls_h5_read_attribute(f, "/", "many", LS_H5_F64, 2, back));
     ls_h5_destroy(f);
 }
 
 static void refuses_what_is_no_file(void **state) {
     (void)state;
     ls_h5 *f = NULL;
-    assert_int_equal(ls_h5_open(at("absent.h5"), &f), LS_ERR_DATA);
-    SAYS("absent.h5: no such file");
+    FAILS(LS_ERR_DATA, "absent.h5: no such file", ls_h5_open(at("absent.h5"), &f));
     assert_null(f);
-    assert_int_equal(ls_h5_open(dir, &f), LS_ERR_DATA);
-    SAYS("is not a file");
+    FAILS(LS_ERR_DATA, "is not a file", ls_h5_open(test_dir, &f));
     OK(ls_write_file(at("text.h5"), "hello", 5));
-    assert_int_equal(ls_h5_open(at("text.h5"), &f), LS_ERR_DATA);
-    SAYS("text.h5: is not an HDF5 file");
-    assert_int_equal(ls_h5_create(at("no/such/dir.h5"), &f), LS_ERR_IO);
-    SAYS("No such file or directory");
+    FAILS(LS_ERR_DATA, "text.h5: is not an HDF5 file", ls_h5_open(at("text.h5"), &f));
+    FAILS(LS_ERR_IO, "No such file or directory", ls_h5_create(at("no/such/dir.h5"), &f));
     OK(ls_h5_create(at("cut.h5"), &f));
     float x[1000] = {0};
     OK(ls_h5_write(f, "/X", LS_H5_F32, 1, (size_t[]){1000}, x));
     OK(ls_h5_close(f));
     assert_int_equal(truncate(at("cut.h5"), 2000), 0);
-    assert_int_equal(ls_h5_open(at("cut.h5"), &f), LS_ERR_DATA);
-    SAYS("damaged or cut short");
+    FAILS(LS_ERR_DATA, "damaged or cut short", ls_h5_open(at("cut.h5"), &f));
 }
 
 /* The same content gives the same bytes, whenever it is written. */
