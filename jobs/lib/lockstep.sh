@@ -128,8 +128,10 @@ ls_install() {
         return 0
     fi
     if ! ls_can_be_root; then
-        ls_installed="not installed: ${missing% }"
-        ls_say "Not installed, and only root can install them:"
+        read -ra names <<<"$missing"
+        ls_installed="${#names[@]} are missing"
+        ls_say "These packages are missing, and only root can install them:"
+        ls_say "  sudo apt-get update"
         ls_say "  sudo apt-get install --no-install-recommends ${missing% }"
         return 1
     fi
@@ -141,7 +143,7 @@ ls_install() {
     ls_as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=600 \
         install --no-install-recommends $missing >>"$log" 2>&1 || failed=1
     if [ "$failed" -ne 0 ]; then
-        ls_installed="could not be installed: ${missing% }"
+        ls_installed="apt failed"
         tail -n 8 "$log" >&2
         ls_say "apt could not install them; try: apt-get install --no-install-recommends ${missing% }"
     else
