@@ -105,10 +105,10 @@ step_again() {
     inside ada '"my clone/jobs/quickstart.sh"'
 }
 step_root() {
-    inside root 'cd / && /root/lockstep/jobs/quickstart.sh'
+    inside root 'cd / && ~/lockstep/jobs/quickstart.sh'
 }
 step_tests() {
-    inside root 'cd /tmp && /root/lockstep/tests/run.sh'
+    inside root 'cd /tmp && ~/lockstep/tests/run.sh'
 }
 step_user-tests() {
     inside ada '"my clone/tests/run.sh"'
