@@ -4,6 +4,7 @@
 #
 # Why here: the first command of the README. What is already there is kept, so it can be run
 # again at any time. Never overwrites a finished run.
+# Where lockstep fails, it has said why: the script ends with its exit code.
 set -euo pipefail
 # shellcheck source=jobs/lib/lockstep.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib/lockstep.sh"
@@ -95,19 +96,18 @@ step_build() {
         "put it on the path, or name it: LOCKSTEP=PATH $0"
 }
 
-# import_part NAME PREFIX OUT: one pair of IDX files to one dataset file.
+# import_part PREFIX OUT: one pair of IDX files to one dataset file.
 import_part() {
     local pixels labels
-    pixels=$(idx_file "$2-images-idx3-ubyte")
-    labels=$(idx_file "$2-labels-idx1-ubyte")
+    pixels=$(idx_file "$1-images-idx3-ubyte")
+    labels=$(idx_file "$1-labels-idx1-ubyte")
     if [ -z "$pixels" ] || [ -z "$labels" ]; then
         ls_die "$images: the Fashion-MNIST files are not there" \
             "install Debian's package dataset-fashion-mnist, or fetch train-images-idx3-ubyte.gz,
   train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz as
   https://github.com/zalandoresearch/fashion-mnist says, and run: FASHION_MNIST_DIR=DIR $0"
     fi
-    "$lockstep" import idx "$pixels" "$labels" -o "$3" ||
-        ls_die "the import of the $1 images failed"
+    "$lockstep" import idx "$pixels" "$labels" -o "$2"
 }
 
 step_data() {
@@ -115,11 +115,11 @@ step_data() {
     began_import=$(ls_now)
     mkdir -p -- "$ls_work/data"
     if [ ! -f "$train_file" ]; then
-        import_part training train "$train_file"
+        import_part train "$train_file"
         did="imported in"
     fi
     if [ ! -f "$test_file" ]; then
-        import_part test t10k "$test_file"
+        import_part t10k "$test_file"
         did="imported in"
     fi
     [ "$did" = "already there" ] || did="$did $(ls_since "$began_import")"
@@ -166,8 +166,7 @@ step_train() {
 
 step_evaluate() {
     local json
-    json=$("$lockstep" evaluate "$run" --data "$test_file" --json) ||
-        ls_die "the evaluation of $run failed"
+    json=$("$lockstep" evaluate "$run" --data "$test_file" --json)
     accuracy=$(printf '%s' "$json" | tr -d '\n' |
         sed -n 's/.*"accuracy" *: *\([0-9.eE+-]*\).*/\1/p')
     samples=$(printf '%s' "$json" | tr -d '\n' | sed -n 's/.*"samples" *: *\([0-9]*\).*/\1/p')

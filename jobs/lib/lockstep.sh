@@ -199,7 +199,7 @@ $(ls_how_to_install build)"
 $(ls_how_to_install build)"
     fi
     if ! cmake --build "$ls_build_dir" --parallel "$(ls_cores)" >>"$log" 2>&1; then
-        grep -E -A6 'error|FAILED' "$log" | head -n 40 >&2
+        grep -E -A6 '^FAILED|error:|undefined reference' "$log" | head -n 40 >&2
         ls_die "the build failed" "the whole log: $log"
     fi
 }

@@ -34,7 +34,7 @@ static void reads_every_type(void **state) {
         for (int gzip = 0; gzip < 2; gzip++) {
             char file[12 + 16] = {0, 0, kinds[i].type, 2, 0, 0, 0, 2, 0, 0, 0, 1};
             float x[2];
-            ls_idx_info info;
+            ls_idx_info info = {0};
             memcpy(file + 12, kinds[i].bytes, 16);
             OK(read_all(put_file(gzip ? "a.gz" : "a", file, 12 + 2 * kinds[i].element_bytes), 2, x,
                         &info));
