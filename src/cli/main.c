@@ -10,6 +10,7 @@
 
 /* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
 static const ls_command *const commands[] = {
+    &ls_cmd_inspect,
     NULL,
 };
 

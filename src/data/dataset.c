@@ -201,8 +201,8 @@ static ls_status fail_not_finite(const ls_dataset *ds, size_t row, size_t column
                    "infinite ones)");
 }
 
-ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
-                          size_t columns, float *out) {
+ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                              size_t columns, float *out) {
     if (rows > ds->n_samples || first_row > ds->n_samples - rows || columns > ds->n_features ||
         first_column > ds->n_features - columns)
         return ls_fail(LS_ERR_RUNTIME, ds->path,
@@ -211,10 +211,14 @@ ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t 
     if (rows == 0 || columns == 0)
         return LS_OK;
     if (ds->layout == LS_FEATURES_BY_SAMPLES)
-        LS_TRY(read_turned(ds, first_row, rows, first_column, columns, out));
-    else
-        LS_TRY(ls_h5_array_read(ds->x, (size_t[]){first_row, first_column},
-                                (size_t[]){rows, columns}, LS_H5_F32, out));
+        return read_turned(ds, first_row, rows, first_column, columns, out);
+    return ls_h5_array_read(ds->x, (size_t[]){first_row, first_column}, (size_t[]){rows, columns},
+                            LS_H5_F32, out);
+}
+
+ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                          size_t columns, float *out) {
+    LS_TRY(ls_dataset_read_raw(ds, first_row, rows, first_column, columns, out));
     if (ls_floats_finite(out, rows * columns))
         return LS_OK;
     size_t i = 0;

@@ -10,17 +10,26 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 
+/* turned: the length would fit the matrix's other side. */
+static const char *length_hint(const ls_dataset *ds, bool turned) {
+    if (!turned)
+        return "every array is as long as the matrix has rows (samples) or columns (features)";
+    return ds->layout == LS_SAMPLES_BY_FEATURES
+               ? "the matrix looks turned: `layout: features_by_samples` under data reads one "
+                 "feature a row"
+               : "the matrix looks turned: `layout: samples_by_features` under data reads one "
+                 "sample a row";
+}
+
 static ls_status check_length(const ls_dataset *ds, const char *array, const ls_h5_info *info,
                               size_t count, const char *what) {
     if (info->rank != 1)
         return ls_fail(LS_ERR_DATA, ds->path, "%s has %d dimensions, not 1", array, info->rank);
+    size_t other = count == ds->n_samples ? ds->n_features : ds->n_samples;
     if (info->dim[0] != count)
         return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "%s has %zu entries, but there are %zu %s",
                                array, info->dim[0], count, what),
-                       info->dim[0] == (ds->n_samples == count ? ds->n_features : ds->n_samples)
-                           ? "the matrix looks turned: `layout: features_by_samples` under data "
-                             "reads one feature a row"
-                           : "rows of the matrix are samples, columns are features");
+                       "%s", length_hint(ds, info->dim[0] == other));
     return LS_OK;
 }
 
@@ -177,8 +186,9 @@ static ls_status read_label_names(ls_dataset *ds, const char *array) {
 
 static ls_status read_values(ls_dataset *ds, const char *array, const ls_h5_info *info) {
     if (info->dim[0] != ds->n_samples)
-        return ls_fail(LS_ERR_DATA, ds->path, "%s has %zu rows, but there are %zu samples", array,
-                       info->dim[0], ds->n_samples);
+        return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "%s has %zu rows, but there are %zu samples",
+                               array, info->dim[0], ds->n_samples),
+                       "%s", length_hint(ds, info->dim[0] == ds->n_features));
     ds->n_outputs = info->rank == 2 ? info->dim[1] : 1;
     if (ds->n_outputs == 0)
         return ls_fail(LS_ERR_DATA, ds->path, "%s has no columns", array);

@@ -77,6 +77,10 @@ void ls_dataset_close(ls_dataset *ds);
 ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                           size_t columns, float *out) LS_MUST_CHECK;
 
+/* The same without the check: NaN and infinity are returned. For looking at a file. */
+ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                              size_t columns, float *out) LS_MUST_CHECK;
+
 #define LS_DATASET_PLACE_MAX 512
 
 /* Writes "/X: row 17 (GTEX-1117F), column 5 (ENSG00000223972)" for messages; names only where
