@@ -29,7 +29,7 @@ typedef enum ls_opt_kind {
     LS_OPT_SECTION,     /* a nested struct with the table `section` */
     LS_OPT_CHOICE,      /* ls_choice: one of `choices`: "relu", or {dense: {units: 3}} */
     LS_OPT_CHOICE_LIST, /* ls_choice_list: a list of such */
-    LS_OPT_GIVEN        /* bool: whether this section was in the config and not null; no key */
+    LS_OPT_GIVEN        /* bool: whether this section was given, or is so by default; no key */
 } ls_opt_kind;
 
 #define LS_OPT_UNSET INT64_MIN
