@@ -92,6 +92,10 @@ ls_status ls_args_parse(const ls_arg *table, int argc, char **argv, size_t min, 
     return LS_OK;
 }
 
+ls_status ls_args_missing(const char *what, const char *help) {
+    return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "%s is missing", what), "%s", help);
+}
+
 ls_status ls_args_int(const char *name, const char *value, long long min, long long max,
                       long long *out) {
     int64_t x;

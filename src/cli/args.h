@@ -35,6 +35,9 @@ typedef struct ls_arg {
 ls_status ls_args_parse(const ls_arg *table, int argc, char **argv, size_t min, size_t max,
                         ls_arg_list *positional) LS_MUST_CHECK;
 
+/* Records that an argument must be given, with a hint where to read about it. */
+ls_status ls_args_missing(const char *what, const char *help) LS_MUST_CHECK;
+
 /* The value as a whole number in [min, max]. Errors: ERR_USAGE naming the option. */
 ls_status ls_args_int(const char *name, const char *value, long long min, long long max,
                       long long *out) LS_MUST_CHECK;

@@ -21,9 +21,10 @@ typedef struct ls_cli {
 
 typedef struct ls_command {
     const char *name;
-    const char *summary; /* one line for --help */
-    const char *usage;   /* for COMMAND --help: the calls, the options, an example */
-    bool root_only;      /* run by rank 0; the others wait for its status */
+    const char *summary;      /* one line for --help */
+    const char *usage;        /* for COMMAND --help: the calls, the options, an example */
+    bool root_only;           /* run by rank 0; the others wait for its status */
+    void (*before_mpi)(void); /* NULL: nothing to prepare */
     ls_status (*run)(ls_cli *cli);
 } ls_command;
 

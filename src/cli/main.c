@@ -10,8 +10,7 @@
 
 /* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
 static const ls_command *const commands[] = {
-    &ls_cmd_inspect,
-    NULL,
+    &ls_cmd_train, &ls_cmd_evaluate, &ls_cmd_predict, &ls_cmd_inspect, NULL,
 };
 
 static void print_usage(FILE *to) {
@@ -71,6 +70,8 @@ static bool wants_help(int argc, char **argv) {
  */
 static int run_command(const ls_command *command, int argc, char **argv) {
     ls_cli cli = {0};
+    if (command != NULL && command->before_mpi != NULL)
+        command->before_mpi();
     ls_status st = ls_comm_init(&argc, &argv, &cli.comm);
     if (st != LS_OK)
         return report(st);

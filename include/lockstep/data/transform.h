@@ -38,6 +38,9 @@ void ls_transforms_destroy(ls_transforms *t);
 size_t ls_transforms_inputs(const ls_transforms *t);
 size_t ls_transforms_outputs(const ls_transforms *t);
 
+/* The columns that a chain will leave of so many, before it is fitted. */
+size_t ls_transforms_planned_outputs(const ls_choice_list *chain, size_t inputs);
+
 /* The input column that output column j comes from. */
 size_t ls_transforms_source(const ls_transforms *t, size_t j);
 

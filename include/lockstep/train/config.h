@@ -1,0 +1,83 @@
+/* The config of a run: every option that lockstep train knows, as one struct and one table.
+ *
+ * Why here: the config alone decides the result. The table is the reference, the checker, the
+ * resolved dump and the comparison at resume; a new option is one row. Parses nothing itself.
+ */
+#ifndef LS_TRAIN_CONFIG_H
+#define LS_TRAIN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/base/text.h"
+#include "lockstep/data/dataset.h"
+#include "lockstep/opt/options.h"
+
+typedef struct ls_config_split {
+    bool given;
+    double train, val, test; /* NAN: not given */
+    bool stratify;
+    char *group; /* the dataset's array of groups, or NULL */
+} ls_config_split;
+
+typedef struct ls_config_data {
+    char *file;
+    char *x, *y, *classes, *features, *samples, *split_array;
+    int layout; /* ls_layout */
+    ls_config_split split;
+    ls_choice_list transform;
+    int64_t block_rows, shuffle_window;
+} ls_config_data;
+
+typedef struct ls_config_batch {
+    int64_t size, lanes; /* lanes: LS_OPT_UNSET until resolved */
+    int last;            /* ls_batch_last */
+} ls_config_batch;
+
+typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
+
+typedef struct ls_config_stopping {
+    bool given;
+    char *monitor;
+    int64_t patience;
+    double min_delta;
+} ls_config_stopping;
+
+typedef struct ls_config_train {
+    int64_t epochs;
+    ls_config_stopping early_stopping;
+} ls_config_train;
+
+typedef struct ls_config {
+    char *name;
+    int64_t seed;
+    ls_config_data data;
+    ls_choice_list model;
+    ls_choice loss, optimizer;
+    ls_config_batch batch;
+    ls_config_train train;
+} ls_config;
+
+/* The table of the whole config. */
+extern const ls_opt ls_config_table[];
+
+/* Reads a config file, applies the assignments of --set in order, checks what one option alone
+ * can not tell, and resolves what follows from other options (batch.lanes). *out is freed with
+ * ls_config_free. Errors: ERR_CONFIG with file, line and column. Not collective. */
+ls_status ls_config_read(const char *path, const char *const *sets, size_t n_sets,
+                         ls_config *out) LS_MUST_CHECK;
+
+/* The same from a resolved dump, as a checkpoint holds it; where names its origin. */
+ls_status ls_config_read_text(const char *text, const char *where, ls_config *out) LS_MUST_CHECK;
+
+void ls_config_free(ls_config *config);
+
+/* The complete resolved config as YAML. *out: ls_free. */
+ls_status ls_config_dump(const ls_config *config, char **out) LS_MUST_CHECK;
+
+/* Where the config says that a dataset's parts are; the strings are the config's. */
+ls_dataset_paths ls_config_paths(const ls_config *config);
+
+#endif

@@ -1,0 +1,37 @@
+/* Training: from a config file to a run directory.
+ *
+ * Why here: what `lockstep train` does, as one call. Never parses arguments, never prints
+ * results: the plan of a dry run comes back as text.
+ */
+#ifndef LS_TRAIN_TRAIN_H
+#define LS_TRAIN_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/base/log.h"
+#include "lockstep/base/status.h"
+#include "lockstep/base/text.h"
+#include "lockstep/comm/comm.h"
+
+typedef struct ls_train_request {
+    const char *config_path;
+    const char *const *sets; /* --set assignments */
+    size_t n_sets;
+    const char *run_dir; /* NULL: runs/<name> */
+    bool resume, overwrite;
+    bool dry_run;
+    int argc; /* the command line, for the provenance */
+    char **argv;
+} ls_train_request;
+
+/* Trains, or with dry_run appends the plan to *plan (rank 0) and stops. Collective. Returns
+ * LS_STOPPED when a signal ended it early; errors as in the table of statuses. */
+ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request,
+                   ls_buffer *plan) LS_MUST_CHECK;
+
+/* Makes termination signals (TERM, INT, USR1, USR2) end a training run at the end of a step,
+ * with a checkpoint. Call before MPI starts. */
+void ls_train_catch_signals(void);
+
+#endif

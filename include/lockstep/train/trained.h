@@ -1,0 +1,61 @@
+/* A trained model and all that belongs to it: what a checkpoint holds, in memory.
+ *
+ * Training, evaluation, prediction and inspection share it, so that a checkpoint is all that is
+ * needed beside the data.
+ *
+ * Why here: it joins model, data and config; the modules below know nothing of each other.
+ */
+#ifndef LS_TRAIN_TRAINED_H
+#define LS_TRAIN_TRAINED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/base/status.h"
+#include "lockstep/base/text.h"
+#include "lockstep/data/dataset.h"
+#include "lockstep/data/transform.h"
+#include "lockstep/nn/model.h"
+#include "lockstep/train/config.h"
+
+/* Where training stands. */
+typedef struct ls_train_state {
+    uint64_t epoch;      /* epochs done */
+    uint64_t epoch_step; /* steps done of the epoch that has begun; 0 between epochs */
+    uint64_t step;       /* updates done */
+    uint64_t best_epoch; /* the epoch of best_value, from 1; 0: none yet */
+    uint64_t waited;     /* epochs since the last improvement by min_delta */
+    uint64_t finished;   /* 1: training has ended by itself */
+    double best_value;   /* of the monitored metric */
+    double reference;    /* the value that patience is counted from */
+    double train_loss;   /* sums over the epoch that has begun */
+    double train_correct;
+    double train_rows;
+    double seconds; /* of training so far */
+} ls_train_state;
+
+typedef struct ls_trained {
+    ls_config config;
+    ls_target target;
+    ls_strings classes; /* of the outputs; targets of regression in `targets` */
+    bool named_classes;
+    ls_strings targets;
+    size_t n_targets;    /* columns of y, regression */
+    ls_strings features; /* of the inputs before the transforms, or empty */
+    ls_transforms *transforms;
+    ls_model *model;
+    size_t n_samples;     /* of the dataset that it was trained on */
+    uint8_t *part;        /* [n_samples] LS_SPLIT_* */
+    char fingerprint[40]; /* of that dataset */
+    char *provenance;     /* JSON */
+    ls_train_state state;
+} ls_trained;
+
+void ls_trained_destroy(ls_trained *t);
+
+/* Plans the model on the transforms' outputs and checks that loss, outputs and targets fit.
+ * Errors: ERR_CONFIG with a hint. Not collective. */
+ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) LS_MUST_CHECK;
+
+#endif

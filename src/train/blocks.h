@@ -1,0 +1,45 @@
+/* Forward passes over chosen rows of a dataset in fixed blocks, spread over the ranks.
+ *
+ * Blocks of LS_BLOCK_ROWS rows in file order; rank r takes a consecutive share of them. Every
+ * sum goes over blocks in a tree, so the result does not depend on the ranks.
+ *
+ * Why here: validation, evaluation and prediction are the same walk. Never updates anything.
+ */
+#ifndef LS_TRAIN_BLOCKS_H
+#define LS_TRAIN_BLOCKS_H
+
+#include <stddef.h>
+
+#include "lockstep/base/log.h"
+#include "lockstep/comm/comm.h"
+#include "lockstep/data/loader.h"
+#include "lockstep/train/trained.h"
+
+#define LS_BLOCK_ROWS ((size_t)256)
+
+typedef struct ls_blocks ls_blocks;
+
+/* For the dataset's rows row[0..n) (ascending; copied); label[row] (or NULL) is in the model's
+ * classes, ds->value holds float targets. loader must outlive it. resident: this rank's rows are
+ * read now and kept, else they are read block by block as they are used. Collective. Errors:
+ * ERR_DATA, ERR_MEMORY, agreed. */
+ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, const ls_dataset *ds,
+                           ls_loader *loader, const size_t *row, size_t n, const int32_t *label,
+                           bool resident, ls_blocks **out) LS_MUST_CHECK;
+void ls_blocks_destroy(ls_blocks *b);
+
+/* score[ls_score_width(t)] of all rows, on all ranks. Collective. Errors: ERR_DATA, agreed. */
+ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) LS_MUST_CHECK;
+
+/* How many blocks there are in all, and which are this rank's. */
+size_t ls_blocks_count(const ls_blocks *b);
+ls_tree_range ls_blocks_mine(const ls_blocks *b);
+
+/* Rows of block i, and the first of them in row[0..n). */
+size_t ls_blocks_rows(const ls_blocks *b, size_t i, size_t *first);
+
+/* The model's outputs z[rows, out] for one of this rank's blocks; they live until the next call.
+ * Not collective. Errors: ERR_DATA. */
+ls_status ls_blocks_forward(ls_blocks *b, size_t i, const float **z) LS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,160 @@
+/* Config, provenance, names, transforms, split and state of a checkpoint. */
+#include "checkpoint_parts.h"
+
+#include <string.h>
+
+#include "lockstep/base/error.h"
+#include "lockstep/base/memory.h"
+#include "lockstep/data/split.h"
+#include "lockstep/train/checkpoint.h"
+
+/* A stranger's file does not make us plan more inputs than this. */
+#define MAX_INPUTS ((size_t)1 << 28)
+
+/* The fields of ls_train_state, each an attribute of /state. */
+static const struct {
+    const char *name;
+    ls_h5_type type;
+    size_t offset;
+} state_fields[] = {
+    {"epoch", LS_H5_U64, offsetof(ls_train_state, epoch)},
+    {"epoch_step", LS_H5_U64, offsetof(ls_train_state, epoch_step)},
+    {"step", LS_H5_U64, offsetof(ls_train_state, step)},
+    {"best_epoch", LS_H5_U64, offsetof(ls_train_state, best_epoch)},
+    {"waited", LS_H5_U64, offsetof(ls_train_state, waited)},
+    {"finished", LS_H5_U64, offsetof(ls_train_state, finished)},
+    {"best_value", LS_H5_F64, offsetof(ls_train_state, best_value)},
+    {"reference", LS_H5_F64, offsetof(ls_train_state, reference)},
+    {"train_loss", LS_H5_F64, offsetof(ls_train_state, train_loss)},
+    {"train_correct", LS_H5_F64, offsetof(ls_train_state, train_correct)},
+    {"train_rows", LS_H5_F64, offsetof(ls_train_state, train_rows)},
+    {"seconds", LS_H5_F64, offsetof(ls_train_state, seconds)},
+};
+#define N_STATE_FIELDS (sizeof state_fields / sizeof *state_fields)
+
+static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
+    LS_TRY(ls_h5_make_group(file, "/state"));
+    for (size_t i = 0; i < N_STATE_FIELDS; i++)
+        LS_TRY(ls_h5_write_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
+                                     (const char *)state + state_fields[i].offset));
+    return LS_OK;
+}
+
+static ls_status read_state(ls_h5 *file, ls_train_state *state) {
+    for (size_t i = 0; i < N_STATE_FIELDS; i++)
+        LS_TRY(ls_h5_read_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
+                                    (char *)state + state_fields[i].offset));
+    return LS_OK;
+}
+
+static ls_status write_names(ls_h5 *file, const ls_trained *t) {
+    const struct {
+        const char *name;
+        const ls_strings *list;
+    } lists[] = {{"/classes", &t->classes}, {"/targets", &t->targets}, {"/features", &t->features}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i].list->count > 0)
+            LS_TRY(ls_h5_write_strings(file, lists[i].name, lists[i].list));
+    uint64_t shape[3] = {t->target == LS_TARGET_CLASSES, t->named_classes, t->n_targets};
+    return ls_h5_write_attribute(file, "/", "target", LS_H5_U64, 3, shape);
+}
+
+static ls_status read_names(ls_h5 *file, ls_trained *t) {
+    if (ls_h5_has(file, "/classes"))
+        LS_TRY(ls_h5_read_strings(file, "/classes", &t->classes));
+    if (ls_h5_has(file, "/targets"))
+        LS_TRY(ls_h5_read_strings(file, "/targets", &t->targets));
+    if (ls_h5_has(file, "/features"))
+        LS_TRY(ls_h5_read_strings(file, "/features", &t->features));
+    uint64_t shape[3];
+    LS_TRY(ls_h5_read_attribute(file, "/", "target", LS_H5_U64, 3, shape));
+    t->target = shape[0] ? LS_TARGET_CLASSES : LS_TARGET_VALUES;
+    t->named_classes = shape[1] != 0;
+    t->n_targets = (size_t)shape[2];
+    return LS_OK;
+}
+
+static ls_status read_split(ls_h5 *file, ls_trained *t) {
+    ls_h5_info info;
+    LS_TRY(ls_h5_describe(file, "/split", &info));
+    if (info.rank != 1 || info.type_class != LS_H5_INTEGER)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/split is not a list of integers");
+    t->n_samples = info.dim[0];
+    LS_TRY(ls_alloc(t->n_samples, 1, "split", &t->part));
+    LS_TRY(ls_h5_read(file, "/split", LS_H5_U8, t->n_samples, t->part));
+    char *hex = NULL;
+    LS_TRY(ls_h5_read_attribute_text(file, "/split", "dataset_xxh3_128", &hex));
+    strncpy(t->fingerprint, hex, sizeof t->fingerprint - 1);
+    ls_free(hex);
+    return LS_OK;
+}
+
+ls_status ls_checkpoint_write_parts(ls_h5 *file, const ls_trained *t) {
+    uint64_t version = LS_CHECKPOINT_VERSION;
+    LS_TRY(ls_h5_write_attribute_text(file, "/", "format", LS_CHECKPOINT_FORMAT));
+    LS_TRY(ls_h5_write_attribute(file, "/", "version", LS_H5_U64, 1, &version));
+    char *config = NULL;
+    LS_TRY(ls_config_dump(&t->config, &config));
+    ls_status st = ls_h5_write_text(file, "/config", config);
+    ls_free(config);
+    if (st == LS_OK)
+        st = ls_h5_write_text(file, "/provenance", t->provenance != NULL ? t->provenance : "{}");
+    if (st == LS_OK)
+        st = write_state(file, &t->state);
+    if (st == LS_OK)
+        st = write_names(file, t);
+    if (st == LS_OK)
+        st = ls_h5_write(file, "/split", LS_H5_U8, 1, &t->n_samples, t->part);
+    if (st == LS_OK)
+        st = ls_h5_write_attribute_text(file, "/split", "dataset_xxh3_128", t->fingerprint);
+    if (st == LS_OK)
+        st = ls_transforms_save(t->transforms, file, "/transforms");
+    return st;
+}
+
+static ls_status check_format(ls_h5 *file) {
+    char *format = NULL;
+    uint64_t version = 0;
+    if (!ls_h5_has_attribute(file, "/", "format"))
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "this is not a lockstep checkpoint");
+    LS_TRY(ls_h5_read_attribute_text(file, "/", "format", &format));
+    bool same = strcmp(format, LS_CHECKPOINT_FORMAT) == 0;
+    ls_free(format);
+    if (!same)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "this is not a lockstep checkpoint");
+    LS_TRY(ls_h5_read_attribute(file, "/", "version", LS_H5_U64, 1, &version));
+    if (version != LS_CHECKPOINT_VERSION)
+        return ls_hint(ls_fail(LS_ERR_DATA, ls_h5_path(file),
+                               "checkpoint format version %llu, this program reads version %d",
+                               (unsigned long long)version, LS_CHECKPOINT_VERSION),
+                       "read it with the version of lockstep that wrote it");
+    return LS_OK;
+}
+
+/* A config inside a checkpoint that does not hold is damage of that file. */
+static ls_status as_data_error(ls_status st) {
+    if (st != LS_ERR_CONFIG)
+        return st;
+    ls_error e = *ls_error_last();
+    e.status = LS_ERR_DATA;
+    ls_error_set(&e);
+    return LS_ERR_DATA;
+}
+
+ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
+    LS_TRY(check_format(file));
+    char *config = NULL;
+    LS_TRY(ls_h5_read_text(file, "/config", &config));
+    ls_status st = ls_config_read_text(config, ls_h5_path(file), &t->config);
+    ls_free(config);
+    LS_TRY(as_data_error(st));
+    LS_TRY(ls_h5_read_text(file, "/provenance", &t->provenance));
+    LS_TRY(read_state(file, &t->state));
+    LS_TRY(read_names(file, t));
+    LS_TRY(read_split(file, t));
+    LS_TRY(ls_transforms_load(file, "/transforms", &t->transforms));
+    size_t inputs = ls_transforms_outputs(t->transforms);
+    if (inputs == 0 || inputs > MAX_INPUTS)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/transforms gives %zu features", inputs);
+    return as_data_error(ls_trained_plan_model(t, inputs));
+}

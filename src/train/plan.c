@@ -1,0 +1,115 @@
+/* What a dry run tells: rows, lanes, parameters, memory and traffic of the run that would be. */
+#include <stdio.h>
+
+#include "lockstep/data/split.h"
+#include "lockstep/math/math.h"
+#include "lockstep/optim/optimizer.h"
+#include "run.h"
+
+static const char *count(size_t n, char *buffer) {
+    return ls_print_count((uint64_t)n, buffer);
+}
+
+static void data_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
+    char a[32], b[32], c[32];
+    const ls_trained *t = run->t;
+    ls_buffer_addf(out, "data        %s\n            %s samples x %s features", run->ds->path,
+                   count(run->ds->n_samples, a), count(run->ds->n_features, b));
+    if (t->target == LS_TARGET_CLASSES)
+        ls_buffer_addf(out, ", %s classes\n", count(t->classes.count, c));
+    else
+        ls_buffer_addf(out, ", %s targets\n", count(t->n_targets, c));
+    ls_buffer_add(out, "transforms ");
+    for (size_t i = 0; i < t->config.data.transform.count; i++)
+        ls_buffer_addf(out, " %s", t->config.data.transform.items[i].row->name);
+    ls_buffer_addf(out, "%s -> %s inputs\n", t->config.data.transform.count == 0 ? " none" : "",
+                   count(inputs, a));
+    ls_buffer_addf(out, "rows        train %s, val %s, test %s\n",
+                   count(run->n_rows[LS_SPLIT_TRAIN], a), count(run->n_rows[LS_SPLIT_VAL], b),
+                   count(run->n_rows[LS_SPLIT_TEST], c));
+}
+
+static void model_lines(const ls_run *run, ls_buffer *out) {
+    const ls_model *m = run->t->model;
+    char a[32], b[32];
+    for (size_t i = 0; i < m->n_layers; i++) {
+        size_t weights = 0;
+        for (size_t p = 0; p < m->n_params; p++)
+            for (size_t k = 0; k < m->layers[i].n_params; k++)
+                if (m->params[p].offset == m->layers[i].offset[k])
+                    weights += m->params[p].count;
+        ls_buffer_addf(out, "%-11s %zu %-10s %8s -> %-8s", i == 0 ? "model" : "", i,
+                       m->layers[i].type->row.name, count(m->layers[i].in_size, a),
+                       count(m->layers[i].out_size, b));
+        ls_buffer_addf(out, " %12s parameters%s\n", count(weights, a),
+                       i >= m->n_active ? " (absorbed by the loss)" : "");
+    }
+    ls_buffer_addf(out, "parameters  %s\n", count(m->n_weights, a));
+}
+
+static void batch_lines(const ls_run *run, ls_buffer *out) {
+    const ls_config *c = &run->t->config;
+    char a[32];
+    size_t lanes = (size_t)c->batch.lanes, ranks = (size_t)ls_comm_size(run->comm);
+    ls_buffer_addf(out, "batch       %lld rows in %zu lanes of %lld\n", (long long)c->batch.size,
+                   lanes, (long long)c->batch.size / c->batch.lanes);
+    ls_buffer_addf(out, "steps       %s an epoch, %lld epochs\n",
+                   count(ls_sampler_steps(run->sampler), a), (long long)c->train.epochs);
+    ls_buffer_addf(out, "ranks       %zu, %d threads each\n", ranks, ls_math_threads());
+    for (size_t r = 0; r < ranks; r++) {
+        ls_tree_range mine = ls_share(lanes, ranks, r);
+        size_t rows = 0;
+        for (size_t l = mine.first; l < mine.first + mine.count; l++)
+            rows += ls_sampler_lane_rows(run->sampler, l);
+        ls_buffer_addf(out, "            rank %zu: lanes %zu to %zu, %s rows\n", r, mine.first,
+                       mine.first + mine.count - 1, count(rows, a));
+    }
+}
+
+/* Rank 0's memory, by what it is for, from the same sizes that setup.c allocates. */
+static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
+    const ls_model *m = run->t->model;
+    const ls_config *c = &run->t->config;
+    size_t ranks = (size_t)ls_comm_size(run->comm);
+    size_t rows = run->lanes.mine.count * (size_t)(c->batch.size / c->batch.lanes);
+    size_t val_blocks = (run->n_rows[LS_SPLIT_VAL] + LS_BLOCK_ROWS - 1) / LS_BLOCK_ROWS;
+    size_t val_rows = ls_share(val_blocks, ranks, 0).count * LS_BLOCK_ROWS;
+    if (val_rows > run->n_rows[LS_SPLIT_VAL])
+        val_rows = run->n_rows[LS_SPLIT_VAL];
+    double slab = (double)m->slab_floats * sizeof(float);
+    double own = (double)ls_exchange_owned(run->exchange, 0).count * sizeof(float);
+    double roots = (double)run->lanes.n_roots;
+    const struct {
+        const char *what;
+        double bytes;
+    } parts[] = {
+        {"training rows", (double)(ls_sampler_rows(run->sampler) * inputs) * sizeof(float)},
+        {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
+        {"weights", slab},
+        {"gradients", slab * roots + (ranks > 1 ? own * 2 : 0)},
+        {"optimiser", own * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
+        {"batch and activations", (double)(rows * inputs) * sizeof(float) +
+                                      (double)ls_activations_bytes(m, rows, true) +
+                                      (double)ls_activations_bytes(m, LS_BLOCK_ROWS, false)},
+        {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
+    };
+    char text[32];
+    double total = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        total += parts[i].bytes;
+        ls_buffer_addf(out, "%-11s %-22s %10s\n", i == 0 ? "memory" : "", parts[i].what,
+                       ls_print_bytes(parts[i].bytes, text));
+    }
+    ls_buffer_addf(out, "            %-22s %10s a rank\n", "together", ls_print_bytes(total, text));
+    ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy data)\n",
+                   ls_print_bytes((double)ls_exchange_bytes(run->exchange), text));
+}
+
+void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out) {
+    ls_buffer_addf(out, "plan of %s\n", run->t->config.name);
+    data_lines(run, inputs, out);
+    model_lines(run, out);
+    batch_lines(run, out);
+    memory_lines(run, inputs, out);
+    ls_buffer_addf(out, "directory   %s\n", run->dir.path);
+}

@@ -1,0 +1,100 @@
+/* A training run in memory: what the files of this module share.
+ *
+ * setup.c builds it, step.c takes steps, loop.c goes through epochs, run_dir.c and history.c
+ * keep its directory. Never used outside this module.
+ */
+#ifndef LS_TRAIN_RUN_H
+#define LS_TRAIN_RUN_H
+
+#include "blocks.h"
+#include "lockstep/comm/exchange.h"
+#include "lockstep/data/sampler.h"
+#include "lockstep/math/lanes.h"
+#include "lockstep/train/checkpoint.h"
+#include "lockstep/train/train.h"
+#include "lockstep/train/trained.h"
+#include "run_dir.h"
+#include "score.h"
+
+/* This rank's training rows, lane after lane. */
+typedef struct ls_shard {
+    float *x;       /* [slots, inputs] */
+    int32_t *label; /* [slots], or NULL */
+    float *value;   /* [slots, targets], or NULL */
+} ls_shard;
+
+/* The rows of one step, gathered from the shard. */
+typedef struct ls_batch {
+    float *x;           /* [rows, inputs] */
+    int32_t *label;     /* [rows], or NULL */
+    float *value;       /* [rows, targets], or NULL */
+    size_t *first;      /* [lanes of this rank + 1] */
+    size_t *slot;       /* [rows] */
+    uint32_t *position; /* [rows] */
+    double *row_loss;   /* [rows] */
+    double *lane_loss;  /* [lanes of this rank] */
+} ls_batch;
+
+typedef struct ls_run {
+    ls_comm *comm;
+    ls_log *log;
+    ls_trained *t;
+    ls_dataset *ds;
+    ls_loader *loader;
+    int32_t *label;  /* [samples] in the model's classes, -1: without a label; or NULL */
+    size_t *rows[3]; /* the dataset's rows of train, val and test, ascending */
+    size_t n_rows[3];
+
+    ls_sampler *sampler;
+    ls_lanes lanes;
+    ls_exchange *exchange;
+    ls_shard shard;
+    ls_batch batch;
+    ls_activations *activations;
+    float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank */
+    ls_optimizer_state optimizer;
+    double *message;       /* what the ranks tell each other in a step */
+    size_t *message_bytes; /* [ranks] */
+
+    ls_blocks *val; /* NULL where there are no validation rows */
+    double *spread; /* [targets] of the validation rows, or NULL */
+    double *score;  /* [width] room for a validation */
+
+    ls_run_dir dir;
+    char *resumed_from; /* path of the checkpoint, or NULL */
+} ls_run;
+
+/* setup.c: everything up to the first step but the shards; collective. With resumed_from set
+ * the checkpoint's state is taken. Errors: agreed. */
+ls_status ls_run_prepare(ls_run *run) LS_MUST_CHECK;
+/* Loads this rank's rows and allocates what steps need; collective. */
+ls_status ls_run_load(ls_run *run) LS_MUST_CHECK;
+void ls_run_free(ls_run *run);
+
+/* plan.c: what a dry run tells. Not collective. */
+void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out);
+
+/* step.c: one training step; *stop is set when a rank was asked to stop. Collective. Errors:
+ * ERR_DIVERGED. */
+ls_status ls_run_step(ls_run *run, size_t step, bool *stop) LS_MUST_CHECK;
+
+/* loop.c: epochs to the end. Collective. */
+ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
+
+/* history.c: metrics.jsonl and the table on the screen. */
+typedef struct ls_epoch_record {
+    double train_loss, train_accuracy; /* NAN: none */
+    const double *val_score;           /* NULL: none */
+    double seconds, rows_per_s;
+    bool best;
+} ls_epoch_record;
+
+/* Appends a line for the epoch that state.epoch counts; rank 0 only. Errors: ERR_IO. */
+ls_status ls_history_append(const ls_run *run, const ls_epoch_record *record) LS_MUST_CHECK;
+/* Cuts metrics.jsonl back to the epochs that the state has done; rank 0 only. */
+ls_status ls_history_cut(const ls_run *run) LS_MUST_CHECK;
+/* Prints the record as a line of the table on stderr. */
+void ls_history_print(const ls_run *run, const ls_epoch_record *record);
+void ls_history_header(const ls_run *run);
+
+#endif

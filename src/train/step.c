@@ -1,0 +1,117 @@
+/* One training step: gather, forward, loss, backward, agree, sum over lanes, update, gather.
+ *
+ * Agreement rides with the losses: in one message every rank tells whether it was asked to
+ * stop, and its lanes' losses and counts; all ranks then come to the same decision. */
+#include <math.h>
+#include <string.h>
+
+#include "lockstep/base/error.h"
+#include "lockstep/math/vector.h"
+#include "lockstep/optim/optimizer.h"
+#include "run.h"
+#include "signals.h"
+
+/* A rank's part of the message: HEADER numbers, then PER_LANE for each of its lanes. */
+enum { STOP_ASKED, UNUSED, HEADER };
+enum { LANE_LOSS, LANE_CORRECT, PER_LANE };
+
+/* Where a rank's part of the message begins. */
+static double *part_of(const ls_run *run, int rank) {
+    size_t first = ls_share(run->lanes.total, (size_t)ls_comm_size(run->comm), (size_t)rank).first;
+    return run->message + HEADER * (size_t)rank + PER_LANE * first;
+}
+
+static void gather_batch(ls_run *run, size_t rows) {
+    ls_batch *b = &run->batch;
+    size_t k = run->t->n_targets;
+    ls_gather_rows(rows, run->t->model->in_size, run->shard.x, b->slot, b->x);
+    for (size_t i = 0; i < rows; i++)
+        if (b->label != NULL)
+            b->label[i] = run->shard.label[b->slot[i]];
+        else
+            memcpy(b->value + i * k, run->shard.value + b->slot[i] * k, k * sizeof *b->value);
+}
+
+/* Forward, loss and backward of this rank's lanes; fills its part of the message. */
+static void compute(ls_run *run, const ls_pass *pass, size_t count) {
+    const ls_trained *t = run->t;
+    ls_batch *b = &run->batch;
+    ls_activations *a = run->activations;
+    size_t out = t->model->out_size;
+    ls_targets targets = {b->label, b->value};
+    double *part = part_of(run, ls_comm_rank(run->comm));
+    const float *z = ls_model_forward(t->model, a, pass, b->x);
+    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
+                     a->logits_gradient, b->row_loss, b->lane_loss);
+    part[STOP_ASKED] = ls_signal_received();
+    for (size_t l = 0; l < pass->rows.count; l++) {
+        double *lane = part + HEADER + PER_LANE * l;
+        lane[LANE_LOSS] = b->lane_loss[l];
+        lane[LANE_CORRECT] = 0;
+        for (size_t r = b->first[l]; b->label != NULL && r < b->first[l + 1]; r++)
+            lane[LANE_CORRECT] += ls_predicted_class(t, z + r * out) == b->label[r];
+    }
+    ls_model_backward(t->model, a, pass, b->x, run->gradient);
+}
+
+/* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
+static ls_status exchange_message(ls_run *run, double *loss, double *correct, bool *stop) {
+    int ranks = ls_comm_size(run->comm);
+    size_t n = 0;
+    for (int r = 0; r < ranks; r++)
+        run->message_bytes[r] =
+            (HEADER + PER_LANE * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
+            sizeof *run->message;
+    LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
+    *stop = false;
+    for (int r = 0; r < ranks; r++) {
+        const double *part = part_of(run, r);
+        size_t lanes = ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count;
+        *stop = *stop || part[STOP_ASKED] != 0;
+        memmove(run->message + n, part + HEADER, lanes * PER_LANE * sizeof *part);
+        n += lanes * PER_LANE;
+    }
+    *loss = ls_tree_sum(run->message + LANE_LOSS, run->lanes.total, PER_LANE);
+    *correct = ls_tree_sum(run->message + LANE_CORRECT, run->lanes.total, PER_LANE);
+    return LS_OK;
+}
+
+static ls_status update(ls_run *run) {
+    const float *sum = NULL;
+    ls_model *m = run->t->model;
+    ls_tree_range own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm));
+    LS_TRY(ls_exchange_reduce(run->exchange, (const float *const *)run->gradient, &sum));
+    run->t->state.step++;
+    ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, own.count,
+                        m->weights + own.first, sum, run->optimizer.slot);
+    return ls_exchange_gather(run->exchange, m->weights);
+}
+
+ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
+    ls_train_state *state = &run->t->state;
+    ls_batch *b = &run->batch;
+    size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
+    size_t lanes = run->lanes.mine.count;
+    ls_pass pass = {.rows = {lanes, b->first},
+                    .training = true,
+                    .seed = (uint32_t)run->t->config.seed,
+                    .epoch = (uint32_t)state->epoch,
+                    .position = b->position,
+                    .lanes = &run->lanes};
+    double loss, correct;
+    gather_batch(run, b->first[lanes]);
+    compute(run, &pass, count);
+    LS_TRY(exchange_message(run, &loss, &correct, stop));
+    if (!isfinite(loss))
+        return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
+                               (unsigned long long)state->epoch + 1, step + 1,
+                               isnan(loss) ? "not a number" : "infinite"),
+                       "lower the learning rate, or standardize the data; the checkpoints hold "
+                       "the state of earlier epochs");
+    LS_TRY(update(run));
+    state->train_loss += loss;
+    state->train_correct += correct;
+    state->train_rows += (double)count;
+    state->epoch_step = step + 1;
+    return LS_OK;
+}

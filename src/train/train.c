@@ -1,0 +1,169 @@
+/* What `lockstep train` does, from the config to the last checkpoint. */
+#include "lockstep/train/train.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lockstep/base/clock.h"
+#include "lockstep/base/error.h"
+#include "lockstep/base/file.h"
+#include "lockstep/base/memory.h"
+#include "lockstep/math/math.h"
+#include "provenance.h"
+#include "run.h"
+
+static ls_status name_directory(ls_run *run, const ls_train_request *request,
+                                const ls_config *config) {
+    char *relative = NULL, *path = NULL;
+    LS_TRY(request->run_dir != NULL ? ls_strdup(request->run_dir, &relative)
+                                    : ls_format(&relative, "runs/%s", config->name));
+    ls_status st = ls_path_absolute(relative, &path);
+    if (st == LS_OK)
+        st = ls_run_dir_name(&run->dir, path);
+    ls_free(relative);
+    ls_free(path);
+    return st;
+}
+
+/* All ranks must compute alike: OpenBLAS chooses its kernels by the core type. */
+static ls_status check_cores(ls_comm *comm) {
+    char mine[256] = "", first[256];
+    memset(first, 0, sizeof first);
+    ls_math_blas(mine, sizeof mine);
+    memcpy(first, mine, sizeof first);
+    LS_TRY(ls_broadcast(comm, first, sizeof first, 0));
+    ls_status st = LS_OK;
+    if (strcmp(mine, first) != 0)
+        st = ls_hint(ls_fail(LS_ERR_RUNTIME, "OpenBLAS", "rank %d runs %s, rank 0 runs %s",
+                             ls_comm_rank(comm), mine, first),
+                     "use nodes of one kind, or set OPENBLAS_CORETYPE to one core type on all");
+    return ls_agree(comm, st);
+}
+
+/* Compares the stored config with the new one; the new one counts where it may differ. */
+static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) {
+    char *key = NULL;
+    LS_TRY(ls_options_compare(ls_config_table, &run->t->config, config, &key));
+    ls_status st = LS_OK;
+    if (key[0] != '\0')
+        st = ls_hint(ls_fail(LS_ERR_CONFIG, path, "%s differs from the run that is resumed", key),
+                     "only train.epochs and data.file may change: undo the change, or start anew "
+                     "with --overwrite or another --run-dir");
+    ls_free(key);
+    if (st != LS_OK)
+        return st;
+    run->t->config.train.epochs = config->train.epochs;
+    char *file = run->t->config.data.file; /* swapped, so that each is freed once */
+    run->t->config.data.file = config->data.file;
+    config->data.file = file;
+    return LS_OK;
+}
+
+/* A new run takes over the config; a resumed one reads last.h5 and keeps what it holds. */
+static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_config *config,
+                               bool go_on) {
+    if (!go_on) {
+        LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
+        run->t->config = *config;
+        *config = (ls_config){0};
+        return LS_OK;
+    }
+    LS_TRY(ls_agree(run->comm, ls_strdup(run->dir.last, &run->resumed_from)));
+    LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
+    return ls_agree(run->comm, adopt_config(run, config, request->config_path));
+}
+
+/* Rank 0 makes the directory and writes what is known before the first step. */
+static ls_status open_directory(ls_run *run, const ls_train_request *request) {
+    char *config = NULL;
+    LS_TRY(ls_run_dir_open(&run->dir, request->overwrite));
+    LS_TRY(ls_log_open_file(run->log, run->dir.log));
+    LS_TRY(ls_config_dump(&run->t->config, &config));
+    ls_status st = ls_write_file(run->dir.config, config, strlen(config));
+    ls_free(config);
+    if (st == LS_OK)
+        st = ls_write_file(run->dir.provenance, run->t->provenance, strlen(run->t->provenance));
+    return st == LS_OK ? ls_history_cut(run) : st;
+}
+
+static ls_status make_plan(ls_run *run, ls_buffer *plan) {
+    LS_TRY(ls_exchange_create(run->comm, run->lanes.total, run->t->model->block_edge,
+                              run->t->model->n_blocks, &run->exchange));
+    if (ls_comm_rank(run->comm) == 0)
+        ls_run_plan(run, run->t->model->in_size, plan);
+    return ls_agree(run->comm, plan->status);
+}
+
+static bool is_finished(const ls_run *run) {
+    const ls_train_state *s = &run->t->state;
+    return s->finished != 0 || s->epoch >= (uint64_t)run->t->config.train.epochs;
+}
+
+static void say_end(const ls_run *run) {
+    const ls_train_state *s = &run->t->state;
+    char time[32];
+    ls_note(run->log, "trained %llu epochs in %s; best %s %.6g in epoch %llu",
+            (unsigned long long)s->epoch, ls_print_duration(s->seconds, time),
+            run->t->config.train.early_stopping.monitor, s->best_value,
+            (unsigned long long)s->best_epoch);
+    ls_note(run->log, "run directory: %s", run->dir.path);
+}
+
+static ls_status train_from_here(ls_run *run, const ls_train_request *request) {
+    bool root = ls_comm_rank(run->comm) == 0;
+    LS_TRY(ls_run_load(run));
+    LS_TRY(ls_agree(run->comm, ls_provenance_add(run, request)));
+    LS_TRY(ls_agree(run->comm, root ? open_directory(run, request) : LS_OK));
+    if (run->resumed_from != NULL)
+        ls_note(run->log, "resumed from %s after epoch %llu, step %llu", run->resumed_from,
+                (unsigned long long)run->t->state.epoch, (unsigned long long)run->t->state.step);
+    LS_TRY(ls_run_loop(run));
+    say_end(run);
+    return LS_OK;
+}
+
+/* Whether the directory can be used, as rank 0 sees it; *go_on on all ranks. */
+static ls_status check_directory(ls_run *run, const ls_train_request *request, bool *go_on) {
+    bool found = false;
+    ls_status st = LS_OK;
+    if (ls_comm_rank(run->comm) == 0)
+        st = ls_run_dir_check(&run->dir, request->resume || request->dry_run, request->overwrite,
+                              &found);
+    LS_TRY(ls_agree(run->comm, st));
+    LS_TRY(ls_broadcast(run->comm, &found, sizeof found, 0));
+    *go_on = found && request->resume && !request->overwrite;
+    return LS_OK;
+}
+
+static ls_status train(ls_run *run, const ls_train_request *request, ls_config *config,
+                       ls_buffer *plan) {
+    bool go_on = false;
+    LS_TRY(ls_agree(run->comm, name_directory(run, request, config)));
+    LS_TRY(check_directory(run, request, &go_on));
+    LS_TRY(begin_trained(run, request, config, go_on));
+    if (go_on && is_finished(run)) {
+        ls_note(run->log, "%s: the run has finished: %llu epochs are done", run->dir.path,
+                (unsigned long long)run->t->state.epoch);
+        return LS_OK;
+    }
+    LS_TRY(ls_run_prepare(run));
+    return request->dry_run ? make_plan(run, plan) : train_from_here(run, request);
+}
+
+ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request, ls_buffer *plan) {
+    ls_run run = {.comm = comm, .log = log, .dir = {.lock_fd = -1}};
+    ls_config config = {0};
+    ls_status st = ls_math_init();
+    if (st == LS_OK && request->resume && request->overwrite)
+        st = ls_fail(LS_ERR_USAGE, NULL, "--resume and --overwrite exclude each other");
+    if (st == LS_OK)
+        st = ls_config_read(request->config_path, request->sets, request->n_sets, &config);
+    st = ls_agree(comm, st);
+    if (st == LS_OK)
+        st = check_cores(comm);
+    if (st == LS_OK)
+        st = train(&run, request, &config, plan);
+    ls_run_free(&run);
+    ls_config_free(&config);
+    return st;
+}

@@ -1,0 +1,57 @@
+/* What a trained model is made of, and whether its parts fit each other. */
+#include "lockstep/train/trained.h"
+
+#include "lockstep/base/error.h"
+#include "lockstep/base/memory.h"
+
+void ls_trained_destroy(ls_trained *t) {
+    if (t == NULL)
+        return;
+    ls_model_destroy(t->model); /* before the config that its layers point into */
+    ls_config_free(&t->config);
+    ls_transforms_destroy(t->transforms);
+    ls_strings_free(&t->classes);
+    ls_strings_free(&t->targets);
+    ls_strings_free(&t->features);
+    ls_free(t->part);
+    ls_free(t->provenance);
+    ls_free(t);
+}
+
+static ls_status check_classes(const ls_trained *t, const ls_loss_type *loss) {
+    size_t n = t->classes.count, wanted = loss->outputs != NULL ? loss->outputs(n) : 0;
+    if (!loss->takes_labels)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "loss",
+                               "%s wants float targets, the dataset has "
+                               "classes",
+                               loss->row.name),
+                       "use softmax_cross_entropy for classes");
+    if (wanted != 0 && wanted != t->model->out_size)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "model",
+                               "it has %zu outputs, %s over the dataset's %zu classes needs %zu",
+                               t->model->out_size, loss->row.name, n, wanted),
+                       "set the last dense layer's units to %zu", wanted);
+    return LS_OK;
+}
+
+static ls_status check_values(const ls_trained *t, const ls_loss_type *loss) {
+    if (!loss->takes_values)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "loss",
+                               "%s wants classes, the dataset has float "
+                               "targets",
+                               loss->row.name),
+                       "use mse for regression");
+    if (t->n_targets != t->model->out_size)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "model",
+                               "it has %zu outputs, the dataset has %zu targets a sample",
+                               t->model->out_size, t->n_targets),
+                       "set the last dense layer's units to %zu", t->n_targets);
+    return LS_OK;
+}
+
+ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) {
+    ls_shape in = {1, {inputs}};
+    const ls_loss_type *loss = ls_loss_type_of(&t->config.loss);
+    LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, &t->model));
+    return t->target == LS_TARGET_CLASSES ? check_classes(t, loss) : check_values(t, loss);
+}
