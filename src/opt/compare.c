@@ -64,10 +64,8 @@ static bool is_same_choices(const ls_choice_list *a, const ls_choice_list *b, ls
 }
 
 static bool is_same_section(const ls_opt *table, const void *a, const void *b, ls_key_path *path) {
-    bool given = ls_opt_is_given(table, a);
-    if (given != ls_opt_is_given(table, b))
-        return false;
-    return !given || is_same_table(table, a, b, path);
+    return ls_opt_is_given(table, a) == ls_opt_is_given(table, b) &&
+           is_same_table(table, a, b, path);
 }
 
 static bool is_same_field(const ls_opt *row, const void *a, const void *b, ls_key_path *path) {

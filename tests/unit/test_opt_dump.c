@@ -135,12 +135,13 @@ static void test_full_dump_reads_back(void **state) {
 static void test_strings_read_back(void **state) {
     (void)state;
     static const char *const texts[] = {
-        "",       "null",       "~",   "true",       "Yes",  "on",    "12",   "1e5",      ".inf",
-        "0x1f",   "- a",        "a:",  "a: b",       "a #b", "#a",    "'",    "\"",       "\\",
-        "a\tb",   "\n",         " a",  "a ",         "a  b", "a\r\n", "[a]",  "{a}",      "*a",
-        "&a",     "!a",         "%a",  "@a",         "`a",   "|",     ">",    "?",        "---",
-        "...",    "=",          "<<",  "2026-01-31", "é",    "日本",  "\x7f", "\xc2\x85", "\u2028",
-        "\ufeff", "\U0001f600", "a,b", "1:30",       "a\x01"};
+        "",     "null", "~",    "true",     "Yes",        "on",     "12",         "1e5",
+        ".inf", "0x1f", "- a",  "a:",       "a: b",       "a #b",   "#a",         "'",
+        "\"",   "\\",   "a\tb", "\n",       " a",         "a ",     "a  b",       "a\r\n",
+        "[a]",  "{a}",  "*a",   "&a",       "!a",         "%a",     "@a",         "`a",
+        "|",    ">",    "?",    "---",      "...",        "=",      "<<",         "2026-01-31",
+        "é",    "日本", "\x7f", "\xc2\x85", "a \u2028 b", "\ufeff", "\U0001f600", "a,b",
+        "1:30", "a\x01"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         example e, again;
         read_text("data: {file: x}\n", &e);
