@@ -2,8 +2,8 @@
  *
  * Groups are placed one after the other, the largest first, each where it brings the parts'
  * class counts nearest to what they should be: the distance is Pearson's chi-square,
- * the sum over parts and classes of (count - wanted)^2 / wanted, with all rows together as one
- * more class, so that the sizes are kept, too.
+ * the sum over parts and classes of (count - wanted)^2 / wanted. Where classes do not count, all
+ * rows are one class.
  *
  * Why here: with groups the sizes can not be exact, and the search for good ones is its own
  * matter. Never splits a group.
@@ -21,9 +21,10 @@ typedef struct group_place {
 
 typedef struct tally {
     size_t n_classes;
-    double *wanted;     /* [parts, n_classes + 1]; the last is all rows together */
-    double *count;      /* the same, placed so far */
+    double *wanted;     /* [parts, n_classes] rows */
+    double *count;      /* [parts, n_classes] rows placed so far */
     uint32_t *in_group; /* [n_classes] of the group in hand; zero between groups */
+    size_t placed[LS_SPLIT_PARTS];
 } tally;
 
 static int compare_places(const void *pa, const void *pb) {
@@ -53,17 +54,16 @@ static ls_status order_groups(const ls_split_spec *spec, const ls_split_rows *ro
 
 static ls_status tally_create(const ls_split_spec *spec, const ls_split_rows *rows,
                               const uint32_t *label, size_t n_classes, tally *t) {
-    size_t width = n_classes + 1;
+    size_t count = LS_SPLIT_PARTS * n_classes;
     t->n_classes = n_classes;
-    LS_TRY(ls_alloc(LS_SPLIT_PARTS * width, sizeof *t->wanted, "class counts", &t->wanted));
-    LS_TRY(ls_alloc(LS_SPLIT_PARTS * width, sizeof *t->count, "class counts", &t->count));
+    LS_TRY(ls_alloc(count, sizeof *t->wanted, "class counts", &t->wanted));
+    LS_TRY(ls_alloc(count, sizeof *t->count, "class counts", &t->count));
     LS_TRY(ls_alloc(n_classes, sizeof *t->in_group, "class counts", &t->in_group));
     for (size_t i = 0; i < rows->first[rows->keys]; i++)
         t->wanted[label ? label[rows->row[i]] : 0] += 1;
-    t->wanted[n_classes] = (double)rows->first[rows->keys];
     for (int p = LS_SPLIT_PARTS - 1; p >= 0; p--)
-        for (size_t c = 0; c < width; c++)
-            t->wanted[(size_t)p * width + c] = t->wanted[c] * spec->fraction[p];
+        for (size_t c = 0; c < n_classes; c++)
+            t->wanted[(size_t)p * n_classes + c] = t->wanted[c] * spec->fraction[p];
     return LS_OK;
 }
 
@@ -80,12 +80,11 @@ static double step_cost(double count, double wanted) {
 
 /* What the distance grows by when these rows go to part p. */
 static double cost(const tally *t, const uint32_t *row, size_t rows, const uint32_t *label, int p) {
-    size_t base = (size_t)p * (t->n_classes + 1), all = base + t->n_classes;
+    size_t base = (size_t)p * t->n_classes;
     double sum = 0;
     for (size_t i = 0; i < rows; i++) {
         size_t c = label ? label[row[i]] : 0;
         sum += step_cost(t->count[base + c] + t->in_group[c]++, t->wanted[base + c]);
-        sum += step_cost(t->count[all] + (double)i, t->wanted[all]);
     }
     for (size_t i = 0; i < rows; i++)
         t->in_group[label ? label[row[i]] : 0] = 0;
@@ -94,25 +93,24 @@ static double cost(const tally *t, const uint32_t *row, size_t rows, const uint3
 
 static void place_group(tally *t, const uint32_t *row, size_t rows, const uint32_t *label, int p,
                         uint8_t *part) {
-    size_t base = (size_t)p * (t->n_classes + 1);
+    size_t base = (size_t)p * t->n_classes;
     for (size_t i = 0; i < rows; i++) {
         t->count[base + (label ? label[row[i]] : 0)] += 1;
         part[row[i]] = (uint8_t)p;
     }
-    t->count[base + t->n_classes] += (double)rows;
+    t->placed[p] += rows;
 }
 
 /* The last groups, the smallest, fill the parts that are still empty. */
 static int choose_part(const ls_split_spec *spec, const tally *t, const uint32_t *row, size_t rows,
                        const uint32_t *label, size_t groups_left) {
-    size_t width = t->n_classes + 1, empty = 0;
+    size_t empty = 0;
     for (int p = 0; p < LS_SPLIT_PARTS; p++)
-        empty += spec->fraction[p] > 0 && t->count[(size_t)p * width + t->n_classes] == 0;
+        empty += spec->fraction[p] > 0 && t->placed[p] == 0;
     int best = -1;
     double best_cost = 0;
     for (int p = 0; p < LS_SPLIT_PARTS; p++) {
-        bool is_empty = t->count[(size_t)p * width + t->n_classes] == 0;
-        if (spec->fraction[p] <= 0 || (groups_left <= empty && !is_empty))
+        if (spec->fraction[p] <= 0 || (groups_left <= empty && t->placed[p] > 0))
             continue;
         double this_cost = cost(t, row, rows, label, p);
         if (best < 0 || this_cost < best_cost) {

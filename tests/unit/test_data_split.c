@@ -68,7 +68,56 @@ static void classes_keep_their_shares(void **state) {
             double wanted = f[p] * (double)count[c];
             assert_true((double)in[p][c] > wanted - 1 && (double)in[p][c] < wanted + 2);
         }
-    assert_int_equal(in[0][0], 1); /* a class of one row is learned, not only tested */
+}
+
+static void whole_shares_are_whole(void **state) {
+    (void)state;
+    /* 100 * 0.29 is 28.999... in float64, but it means 29; five lone rows would hide that. */
+    int32_t label[105];
+    uint8_t part[105] = {0};
+    size_t in[3] = {0};
+    size_t n = make_labels((const size_t[]){100, 1, 1, 1, 1, 1}, 6, label);
+    ls_split_spec s = spec(.29, .5, .21, true, 4);
+    OK(ls_split_assign(&s, n, label, 6, NULL, 0, part));
+    for (size_t i = 0; i < n; i++)
+        in[part[i]] += label[i] == 0;
+    assert_int_equal(in[0], 29);
+    assert_int_equal(in[1], 50);
+    assert_int_equal(in[2], 21);
+}
+
+static void leftovers_are_spread(void **state) {
+    (void)state;
+    /* Seven rows are 5.6, 0.7 and 0.7: two are left over, and go to two parts. */
+    int32_t label[70];
+    uint8_t part[70] = {0};
+    size_t in[3][10] = {{0}};
+    size_t n = make_labels((const size_t[]){7, 7, 7, 7, 7, 7, 7, 7, 7, 7}, 10, label);
+    ls_split_spec s = spec(.8, .1, .1, true, 1);
+    OK(ls_split_assign(&s, n, label, 10, NULL, 0, part));
+    for (size_t i = 0; i < n; i++)
+        in[part[i]][label[i]]++;
+    for (size_t c = 0; c < 10; c++)
+        assert_true(in[0][c] <= 6 && in[1][c] <= 1 && in[2][c] <= 1);
+    /* A class of one row is trained on, though val and test lack more rows at its turn. */
+    n = make_labels((const size_t[]){1, 5, 5, 5, 5}, 5, label);
+    OK(ls_split_assign(&s, n, label, 5, NULL, 0, part));
+    for (size_t i = 0; i < n; i++)
+        assert_true(label[i] != 0 || part[i] == LS_SPLIT_TRAIN);
+}
+
+static void large_groups_fit_large_parts(void **state) {
+    (void)state;
+    const size_t size[4] = {20, 40, 10, 30};
+    uint32_t group[100];
+    uint8_t part[100] = {0};
+    for (size_t g = 0, i = 0; g < 4; g++)
+        for (size_t k = 0; k < size[g]; k++)
+            group[i++] = (uint32_t)g;
+    ls_split_spec s = spec(.9, .1, 0, false, 1);
+    OK(ls_split_assign(&s, 100, NULL, 0, group, 4, part));
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(part[i], group[i] == 2 ? LS_SPLIT_VAL : LS_SPLIT_TRAIN);
 }
 
 static void unused_rows_stay_out(void **state) {
@@ -194,6 +243,9 @@ static void errors_say_what_and_how(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_are_exact),
                                        cmocka_unit_test(classes_keep_their_shares),
+                                       cmocka_unit_test(whole_shares_are_whole),
+                                       cmocka_unit_test(leftovers_are_spread),
+                                       cmocka_unit_test(large_groups_fit_large_parts),
                                        cmocka_unit_test(unused_rows_stay_out),
                                        cmocka_unit_test(same_seed_same_split),
                                        cmocka_unit_test(groups_stay_whole_and_balanced),

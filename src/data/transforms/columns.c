@@ -9,29 +9,23 @@
 
 enum { STRIP = 64 }; /* columns: 256 bytes of a row, 512 bytes a sum */
 
+/* A multiple of a float32 up to 2^29 times is exact in float64: a constant column's mean is its
+ * value and its variance 0 without a special case. */
 static void strip_moments(const float *x, size_t rows, size_t stride, size_t columns, double *mean,
                           double *variance) {
     double sum[STRIP] = {0}, square[STRIP] = {0};
-    unsigned varies[STRIP] = {0};
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++) {
+        for (size_t j = 0; j < columns; j++)
             sum[j] += (double)x[i * stride + j];
-            varies[j] |= x[i * stride + j] != x[j] ? 1u : 0u;
-        }
-    for (size_t j = 0; j < columns; j++) {
-        mean[j] = varies[j] ? sum[j] / (double)rows : (double)x[j];
-        sum[j] = 0;
-    }
+    for (size_t j = 0; j < columns; j++)
+        mean[j] = sum[j] / (double)rows;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++) {
             double d = (double)x[i * stride + j] - mean[j];
-            sum[j] += d;
             square[j] += d * d;
         }
-    for (size_t j = 0; j < columns; j++) {
-        double v = (square[j] - sum[j] * sum[j] / (double)rows) / (double)rows;
-        variance[j] = varies[j] && v > 0 ? v : 0;
-    }
+    for (size_t j = 0; j < columns; j++)
+        variance[j] = square[j] / (double)rows;
 }
 
 ls_status ls_column_moments(const float *x, size_t rows, size_t columns, double *mean,

@@ -53,10 +53,10 @@ extern const ls_transform_kind ls_transform_center;
 extern const ls_transform_kind ls_transform_scale;
 extern const ls_transform_kind ls_transform_select;
 
-/* mean[columns] and variance[columns] (population, two passes, float64; Chan, Golub and LeVeque
- * 1983 for the correction of the second) of x[rows, columns]. A constant column has exactly its
- * value as mean and variance 0. A column's sums run over the rows in order, in one thread, so
- * they do not depend on the columns beside it. mean may be NULL. Errors: ERR_MEMORY. */
+/* mean[columns] and variance[columns] (of the population) of x[rows, columns], in two passes in
+ * float64. A constant column has exactly its value as mean and variance 0 (below 2^29 rows). A
+ * column's sums run over the rows in order, in one thread, so they do not depend on the columns
+ * beside it. mean may be NULL. Errors: ERR_MEMORY. */
 ls_status ls_column_moments(const float *x, size_t rows, size_t columns, double *mean,
                             double *variance) LS_MUST_CHECK;
 

@@ -1,0 +1,41 @@
+/* Chains of transforms for tests, made by name and number.
+ *
+ * Why here: the options of a transform are private to it, so a test gives them as the config
+ * would: a number for the option that the row's shorthand names. */
+#ifndef LS_TESTS_SUPPORT_TEST_CHAIN_H
+#define LS_TESTS_SUPPORT_TEST_CHAIN_H
+
+#include "lockstep/data/transform.h"
+#include "lockstep/opt/options.h"
+#include "test_files.h"
+
+/* A chain from YAML: "[log1p, scale: 2, select: 100]". Free with chain_free. */
+typedef struct test_chain {
+    ls_choice_list list;
+} test_chain;
+
+static const ls_opt test_chain_table[] = {{.key = "transform",
+                                           .kind = LS_OPT_CHOICE_LIST,
+                                           .offset = offsetof(test_chain, list),
+                                           .fallback = "[]",
+                                           .choices = &ls_transform_choices,
+                                           .help = "transforms"},
+                                          {.kind = LS_OPT_END}};
+
+static inline test_chain chain_of(const char *yaml) {
+    test_chain chain = {0};
+    ls_node *node = NULL;
+    char *text = NULL;
+    OK(ls_format(&text, "transform: %s", yaml));
+    OK(ls_node_parse(text, "test", "", &node));
+    OK(ls_options_read(test_chain_table, node, &chain));
+    ls_node_destroy(node);
+    ls_free(text);
+    return chain;
+}
+
+static inline void chain_free(test_chain *chain) {
+    ls_options_free(test_chain_table, chain);
+}
+
+#endif
