@@ -88,7 +88,7 @@ static ls_status list_index(const setter *s, const ls_node *list, size_t *index)
 static ls_status find_child(const setter *s, ls_node *node, ls_node ***slot) {
     if (node->kind == LS_NODE_SCALAR)
         LS_TRY(open_scalar(s, node));
-    size_t i;
+    size_t i = 0;
     if (node->kind == LS_NODE_MAP)
         i = ls_node_find(node, s->part);
     else

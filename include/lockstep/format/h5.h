@@ -65,7 +65,7 @@ ls_status ls_h5_rename(ls_h5 *file, const char *name) LS_MUST_CHECK;
 bool ls_h5_has(const ls_h5 *file, const char *name);
 
 /* Names of what a group holds, in creation order where the file has it, else by name. */
-ls_status ls_h5_list(const ls_h5 *file, const char *group, ls_strings *out) LS_MUST_CHECK;
+ls_status ls_h5_list(const ls_h5 *file, const char *name, ls_strings *out) LS_MUST_CHECK;
 
 /* Errors: ERR_DATA "file: no array /y". */
 ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) LS_MUST_CHECK;

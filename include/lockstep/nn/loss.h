@@ -45,7 +45,7 @@ const ls_loss_type *ls_loss_type_of(const ls_choice *loss);
 
 /* Per segment: loss[s] = the sum of its rows' losses. dz (NULL: not wanted) = the gradient of
  * (sum of losses) * scale, [B, n]; row_loss is room for B doubles. */
-void ls_loss_evaluate(const ls_choice *loss, const ls_segments *rows, size_t n, const float *z,
+void ls_loss_evaluate(const ls_choice *loss, const ls_segments *segments, size_t n, const float *z,
                       const ls_targets *targets, float scale, float *dz, double *row_loss,
                       double *segment_loss);
 
