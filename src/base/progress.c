@@ -163,14 +163,24 @@ static void show_last_line(const ls_progress *p, const char *extra) {
     ls_buffer_free(&b);
 }
 
+static void wipe_bar(ls_progress *p) {
+    if (p->style != STYLE_BAR || !p->log->bar_is_shown)
+        return;
+    (void)fputs(LS_WIPE_LINE, stderr);
+    p->log->bar_is_shown = false;
+}
+
+void ls_progress_clear(ls_progress *p) {
+    if (p == NULL)
+        return;
+    wipe_bar(p);
+    destroy(p);
+}
+
 void ls_progress_finish(ls_progress *p, const char *extra) {
     if (p == NULL)
         return;
-    if (p->style == STYLE_BAR && p->log->bar_is_shown) {
-        (void)fputs(LS_WIPE_LINE, stderr);
-        p->log->bar_is_shown = false;
-    }
     if (p->style == STYLE_LINES)
         show_last_line(p, extra);
-    destroy(p);
+    ls_progress_clear(p);
 }

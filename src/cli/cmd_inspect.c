@@ -12,6 +12,7 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/format/h5.h"
 #include "lockstep/report/inspect.h"
+#include "lockstep/train/checkpoint.h"
 
 typedef struct inspect_args {
     const char *file, *x, *layout;
@@ -64,6 +65,21 @@ static ls_status inspect_dataset(ls_cli *cli, const inspect_args *a) {
     return st;
 }
 
+static ls_status inspect_checkpoint(const inspect_args *a) {
+    if (a->hash) {
+        char hex[40];
+        LS_TRY(ls_inspect_checkpoint_hash(a->file, hex));
+        printf("%s\n", hex);
+        return LS_OK;
+    }
+    ls_buffer text = {0};
+    ls_status st = ls_inspect_checkpoint(a->file, a->json, &text);
+    if (st == LS_OK)
+        fputs(text.data, stdout);
+    ls_buffer_free(&text);
+    return st;
+}
+
 /* Whether the file says of itself that it is a checkpoint. */
 static ls_status is_checkpoint(const char *file, bool *out) {
     ls_h5 *h5 = NULL;
@@ -74,7 +90,7 @@ static ls_status is_checkpoint(const char *file, bool *out) {
     if (ls_h5_has_attribute(h5, "/", "format"))
         st = ls_h5_read_attribute_text(h5, "/", "format", &format);
     if (st == LS_OK && format)
-        *out = strcmp(format, "lockstep checkpoint") == 0;
+        *out = strcmp(format, LS_CHECKPOINT_FORMAT) == 0;
     ls_free(format);
     ls_h5_destroy(h5);
     return st;
@@ -87,7 +103,7 @@ static ls_status run(ls_cli *cli) {
     if (!ls_path_is_directory(a.file))
         LS_TRY(is_checkpoint(a.file, &checkpoint));
     if (ls_path_is_directory(a.file) || checkpoint)
-        return ls_fail(LS_ERR_USAGE, a.file, "only datasets can be inspected");
+        return inspect_checkpoint(&a);
     return inspect_dataset(cli, &a);
 }
 
@@ -105,6 +121,10 @@ const ls_command ls_cmd_inspect = {
              "  --x NAME       the matrix of a dataset made elsewhere (/X)\n"
              "  --layout WORD  its orientation: samples_by_features or features_by_samples\n"
              "\n"
-             "example: lockstep inspect gtex.h5\n",
+             "  A checkpoint or a run (its best.h5, else last.h5): layers, shapes, parameters,\n"
+             "  transforms, classes, and how far training was.\n"
+             "\n"
+             "example: lockstep inspect gtex.h5\n"
+             "         lockstep inspect runs/gtex-tissue --hash\n",
     .root_only = true,
     .run = run};

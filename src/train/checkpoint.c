@@ -159,18 +159,26 @@ ls_status ls_checkpoint_save(ls_comm *comm, const char *path, const ls_trained *
     return ls_agree(comm, st);
 }
 
-ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) {
+ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) {
     ls_trained *t = NULL;
     ls_h5 *file = NULL;
-    ls_status st = ls_alloc(1, sizeof *t, "model", &t);
-    if (st == LS_OK)
-        st = ls_h5_open(path, &file);
+    LS_TRY(ls_alloc(1, sizeof *t, "model", &t));
+    ls_status st = ls_h5_open(path, &file);
     if (st == LS_OK)
         st = ls_checkpoint_read_parts(file, t);
-    if (st == LS_OK && ls_comm_rank(comm) == 0)
+    if (st == LS_OK && weights)
         st = read_weights(file, t->model);
     ls_h5_destroy(file);
-    st = ls_agree(comm, st);
+    if (st == LS_OK)
+        *out = t;
+    else
+        ls_trained_destroy(t);
+    return st;
+}
+
+ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) {
+    ls_trained *t = NULL;
+    ls_status st = ls_agree(comm, ls_checkpoint_read(path, ls_comm_rank(comm) == 0, &t));
     if (st == LS_OK)
         st = ls_broadcast(comm, t->model->weights, t->model->slab_floats * sizeof(float), 0);
     if (st != LS_OK) {

@@ -120,7 +120,7 @@ static ls_status run_steps(ls_run *run, bool *stop) {
                  state->train_loss / state->train_rows);
         ls_progress_update(progress, state->train_rows, extra);
     }
-    ls_progress_finish(progress, NULL);
+    ls_progress_clear(progress); /* the table's line tells the rest */
     return st;
 }
 

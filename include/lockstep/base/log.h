@@ -37,5 +37,7 @@ ls_status ls_progress_create(ls_log *log, const char *what, const char *unit, do
 void ls_progress_update(ls_progress *p, double done, const char *extra);
 /* Removes the bar, or prints the last line with the time and rate. Frees; safe on NULL. */
 void ls_progress_finish(ls_progress *p, const char *extra);
+/* Removes the bar and prints nothing, for work that is reported otherwise. Frees. */
+void ls_progress_clear(ls_progress *p);
 
 #endif

@@ -26,4 +26,13 @@ ls_status ls_inspect_dataset(const ls_dataset_paths *paths, bool json, ls_log *l
 ls_status ls_inspect_dataset_hash(const ls_dataset_paths *paths, ls_log *log,
                                   char *hex) LS_MUST_CHECK;
 
+/* Appends a description of a checkpoint (a run directory: its best.h5, else last.h5), as lines or
+ * as one JSON object: layers, shapes, parameters, transforms, classes and how far training was.
+ * Errors: ERR_DATA. Not collective. */
+ls_status ls_inspect_checkpoint(const char *run_or_file, bool json, ls_buffer *out) LS_MUST_CHECK;
+
+/* XXH3-128 over the trained parameters, as ls_model_hash. hex holds at least 33 bytes. Errors:
+ * ERR_DATA. Not collective. */
+ls_status ls_inspect_checkpoint_hash(const char *run_or_file, char *hex) LS_MUST_CHECK;
+
 #endif

@@ -22,6 +22,7 @@
 #ifndef LS_TRAIN_CHECKPOINT_H
 #define LS_TRAIN_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lockstep/base/status.h"
@@ -43,7 +44,11 @@ ls_status ls_checkpoint_save(ls_comm *comm, const char *path, const ls_trained *
                              const ls_exchange *exchange,
                              const ls_optimizer_state *state) LS_MUST_CHECK;
 
-/* Reads all but the optimiser's state; every sum is verified. Collective: rank 0 reads the
+/* Reads all but the optimiser's state; the weights only if asked to, their sums verified. Not
+ * collective. Errors: ERR_DATA naming file and array. */
+ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) LS_MUST_CHECK;
+
+/* The same on all ranks; every sum is verified. Collective: rank 0 reads the
  * weights and gives them to all. Errors: ERR_DATA naming file and array. */
 ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) LS_MUST_CHECK;
 
