@@ -15,6 +15,7 @@ struct ls_dataset_writer {
     ls_h5 *file;
     ls_h5_array *x;
     size_t n_samples, n_features;
+    size_t n_classes, n_outputs, n_groups; /* 0: there are none */
 };
 
 static size_t at_most(size_t n, size_t limit) {
@@ -58,6 +59,7 @@ ls_status ls_dataset_writer_block(ls_dataset_writer *w, size_t first_row, size_t
 
 ls_status ls_dataset_writer_labels(ls_dataset_writer *w, const int32_t *label,
                                    const ls_strings *classes) {
+    w->n_classes = classes->count;
     LS_TRY(ls_h5_write(w->file, "/y", LS_H5_I32, 1, &w->n_samples, label));
     return ls_h5_write_strings(w->file, "/classes", classes);
 }
@@ -65,8 +67,19 @@ ls_status ls_dataset_writer_labels(ls_dataset_writer *w, const int32_t *label,
 ls_status ls_dataset_writer_values(ls_dataset_writer *w, const float *value, size_t n_outputs,
                                    const ls_strings *names) {
     const size_t dim[2] = {w->n_samples, n_outputs};
+    w->n_outputs = n_outputs;
     LS_TRY(ls_h5_write(w->file, "/y", LS_H5_F32, n_outputs == 1 ? 1 : 2, dim, value));
     return names ? ls_h5_write_strings(w->file, "/targets", names) : LS_OK;
+}
+
+static ls_status count_distinct(const ls_strings *names, size_t *out) {
+    ls_string_index *index = NULL;
+    LS_TRY(ls_string_index_create(names, NULL, &index));
+    *out = 0;
+    for (size_t i = 0; i < names->count; i++)
+        *out += ls_string_index_find(index, ls_strings_at(names, i)) == i;
+    ls_string_index_destroy(index);
+    return LS_OK;
 }
 
 ls_status ls_dataset_writer_names(ls_dataset_writer *w, const char *what, const ls_strings *names) {
@@ -75,6 +88,8 @@ ls_status ls_dataset_writer_names(ls_dataset_writer *w, const char *what, const 
     if (names->count != expected)
         return ls_fail(LS_ERR_RUNTIME, ls_h5_path(w->file), "/%s: %zu names for %zu", what,
                        names->count, expected);
+    if (strcmp(what, "groups") == 0)
+        LS_TRY(count_distinct(names, &w->n_groups));
     snprintf(array, sizeof array, "/%s", what);
     return ls_h5_write_strings(w->file, array, names);
 }
@@ -83,13 +98,39 @@ ls_status ls_dataset_writer_split(ls_dataset_writer *w, const uint8_t *split) {
     return ls_h5_write(w->file, "/split", LS_H5_U8, 1, &w->n_samples, split);
 }
 
-ls_status ls_dataset_writer_finish(ls_dataset_writer *w) {
+/* ", 53 classes"; nothing for none. */
+static void add_count(ls_buffer *b, size_t n, const char *one, const char *many) {
+    char text[32];
+    if (n > 0)
+        ls_buffer_addf(b, ", %s %s", ls_print_count(n, text), n == 1 ? one : many);
+}
+
+static void note_contents(const ls_dataset_writer *w, const char *path, ls_log *log) {
+    char samples[32], features[32];
+    ls_buffer b = {0};
+    ls_buffer_addf(&b, "wrote %s: %s samples x %s features", path,
+                   ls_print_count(w->n_samples, samples), ls_print_count(w->n_features, features));
+    add_count(&b, w->n_classes, "class", "classes");
+    add_count(&b, w->n_outputs, "target", "targets");
+    add_count(&b, w->n_groups, "group", "groups");
+    if (b.status == LS_OK)
+        ls_note(log, "%s", b.data);
+    ls_buffer_free(&b);
+}
+
+ls_status ls_dataset_writer_finish(ls_dataset_writer *w, ls_log *log) {
+    char *path = NULL;
     ls_h5_array_destroy(w->x);
     w->x = NULL;
-    ls_status st = ls_h5_close(w->file);
+    ls_status st = ls_strdup(w->pending.path, &path);
+    const ls_status closed = ls_h5_close(w->file);
     w->file = NULL;
+    st = st == LS_OK ? closed : st;
     if (st == LS_OK)
         st = ls_pending_commit(&w->pending);
+    if (st == LS_OK)
+        note_contents(w, path, log);
+    ls_free(path);
     ls_dataset_writer_abandon(w); /* after a commit there is nothing left to remove */
     return st;
 }

@@ -62,7 +62,7 @@ static void writes_the_file_of_the_contract(void **state) {
     OK(ls_dataset_writer_split(w, split));
     assert_int_equal(ls_dataset_writer_names(w, "features", &names), LS_ERR_RUNTIME);
     assert_false(ls_path_exists(path));
-    OK(ls_dataset_writer_finish(w));
+    OK(ls_dataset_writer_finish(w, NULL));
     assert_true(ls_path_exists(path));
 
     ls_h5 *f = NULL;
@@ -105,7 +105,7 @@ static void targets_have_the_rank_of_the_contract(void **state) {
         OK(ls_dataset_writer_create(path, 3, 1, 0, &w));
         OK(ls_dataset_writer_block(w, 0, 3, 0, 1, value));
         OK(ls_dataset_writer_values(w, value, outputs, NULL));
-        OK(ls_dataset_writer_finish(w));
+        OK(ls_dataset_writer_finish(w, NULL));
         ls_h5 *f = NULL;
         ls_h5_info info;
         OK(ls_h5_open(path, &f));

@@ -1,0 +1,86 @@
+/* The table of import formats, and what is checked before any of them runs.
+ * Why here: see lockstep/data/import.h. Never reads a format itself. */
+#include "lockstep/data/import.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "import_private.h"
+#include "lockstep/base/error.h"
+#include "lockstep/base/file.h"
+
+const ls_import_format *const ls_import_formats[] = {
+    &ls_import_idx, &ls_import_csv, &ls_import_tsv, &ls_import_gct, NULL,
+};
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} option_names[] = {
+    {LS_IMPORT_LABEL, "--label"},
+    {LS_IMPORT_ID, "--id"},
+    {LS_IMPORT_TARGET, "--target"},
+    {LS_IMPORT_GROUP, "--group"},
+    {LS_IMPORT_DROP, "--drop"},
+    {LS_IMPORT_NO_HEADER, "--no-header"},
+    {LS_IMPORT_DELIMITER, "--delimiter"},
+    {LS_IMPORT_MISSING, "--missing"},
+    {LS_IMPORT_ATTRIBUTES, "--attributes"},
+};
+
+static ls_status find_format(const char *name, const ls_import_format **out) {
+    const char *names[sizeof ls_import_formats / sizeof *ls_import_formats];
+    ls_buffer all = {0};
+    size_t n = 0;
+    for (; ls_import_formats[n]; n++) {
+        *out = ls_import_formats[n];
+        if (strcmp((*out)->name, name) == 0)
+            return LS_OK;
+        names[n] = (*out)->name;
+        ls_buffer_addf(&all, "%s%s", n ? ", " : "", names[n]);
+    }
+    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "import: unknown format '%s'", name);
+    const char *near = ls_nearest(name, names, n);
+    st = near ? ls_hint(st, "did you mean '%s'?", near)
+              : ls_hint(st, "the formats are %s", all.data ? all.data : "");
+    ls_buffer_free(&all);
+    return st;
+}
+
+static ls_status check_options(const ls_import_format *format, const ls_import *what) {
+    for (size_t i = 0; i < sizeof option_names / sizeof *option_names; i++)
+        if (what->given & option_names[i].bit & ~format->takes)
+            return ls_fail(LS_ERR_USAGE, NULL, "import %s does not take %s", format->name,
+                           option_names[i].name);
+    if (what->n_inputs < format->min_inputs || what->n_inputs > format->max_inputs)
+        return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "import %s: wrong number of input files, %zu",
+                               format->name, what->n_inputs),
+                       "usage: lockstep import %s %s ... -o OUT.h5", format->name, format->inputs);
+    if (!what->out)
+        return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "import %s: no output file", format->name),
+                       "name one with -o OUT.h5");
+    if (what->label && what->n_targets > 0)
+        return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "--label and --target exclude each other"),
+                       "--label is for classification, --target for regression");
+    return LS_OK;
+}
+
+/* The output replaces a file of its name, so it must be none of the inputs. */
+static ls_status check_output(const ls_import *what, const char *input) {
+    struct stat in, out;
+    if (!input || stat(input, &in) != 0 || stat(what->out, &out) != 0 || in.st_dev != out.st_dev ||
+        in.st_ino != out.st_ino)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_USAGE, what->out, "is an input file, and would be overwritten"),
+                   "name another output with -o");
+}
+
+ls_status ls_import_run(const char *name, const ls_import *what, ls_log *log) {
+    const ls_import_format *format = NULL;
+    LS_TRY(find_format(name, &format));
+    LS_TRY(check_options(format, what));
+    for (size_t i = 0; i < what->n_inputs; i++)
+        LS_TRY(check_output(what, what->inputs[i]));
+    LS_TRY(check_output(what, what->attributes));
+    return format->run(what, log);
+}

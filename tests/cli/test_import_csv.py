@@ -1,0 +1,190 @@
+"""lockstep import csv|tsv: beside Python's own csv module; bad tables at 1 and 3 ranks."""
+import csv
+import gzip
+import os
+import random
+
+import h5py
+import lockstep_test
+import numpy as np
+
+SKLEARN = "/usr/lib/python3/dist-packages/sklearn/datasets/data"
+
+
+def strings(dataset):
+    return [s.decode() for s in dataset[:]]
+
+
+class Import(lockstep_test.TestCase):
+    def read(self, name):
+        with open(self.path(name), "rb") as f:
+            return f.read()
+
+    def imported(self, *args):
+        out = self.path("out.h5")
+        r = self.ok("import", *args, "-o", out)
+        self.err = r.err
+        self.assertEqual(r.out, "")
+        self.assertEqual([f for f in os.listdir(self.dir) if "tmp" in f], [])
+        return h5py.File(out, "r")
+
+    def test_matches_an_independent_parse(self):
+        rng = random.Random(1)
+        n, columns = 700, 530  # more than one chunk in both directions
+        rows = [[f"s{i}", rng.choice(["b", "a", "c d"]), f"d{i % 9}"] +
+                [rng.choice(["0", f"{rng.gauss(0, 1000):.7g}", f"{rng.random():.12f}",
+                             f"{rng.random():.3e}"]) for _ in range(columns)] for i in range(n)]
+        path = self.path("t.csv.gz")
+        with gzip.open(path, "wt", newline="") as f:
+            w = csv.writer(f, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+            w.writerow(["id", "kind", "who"] + [f"x, {j}" for j in range(columns)])
+            w.writerows(rows)
+        f = self.imported("csv", path, "--label", "kind", "--id", "1", "--group", "who",
+                          "--compress", "1")
+        expected = np.array([[float(v) for v in r[3:]] for r in rows]).astype(np.float32)
+        np.testing.assert_array_equal(f["X"][:], expected)
+        self.assertEqual((f["X"].dtype, f["X"].chunks), (np.float32, (256, 512)))
+        self.assertEqual(f["X"].compression, "gzip")
+        self.assertEqual(strings(f["classes"]), ["a", "b", "c d"])
+        self.assertEqual([strings(f["classes"])[c] for c in f["y"][:]], [r[1] for r in rows])
+        self.assertEqual(strings(f["samples"]), [r[0] for r in rows])
+        self.assertEqual(strings(f["groups"]), [r[2] for r in rows])
+        self.assertEqual(strings(f["features"]), [f"x, {j}" for j in range(columns)])
+        self.assertIn("700 samples x 530 features, 3 classes, 9 groups", self.err)
+
+    def test_numeric_labels_are_sorted_as_numbers(self):
+        path = self.write("t.tsv", "x\ty\n1\t10\n2\t9\n3\t10\n4\t-1\n")
+        f = self.imported("tsv", path, "--label", "y")
+        self.assertEqual(strings(f["classes"]), ["-1", "9", "10"])
+        self.assertEqual(list(f["y"][:]), [2, 1, 2, 0])
+        self.assertTrue(np.issubdtype(f["y"].dtype, np.integer))
+
+    def test_targets(self):
+        path = self.write("t.csv", "a,b,c\n1,2,3\n4,5,6\n")
+        f = self.imported("csv", path, "--target", "c")
+        self.assertEqual(f["y"].shape, (2,))
+        self.assertEqual(list(f["y"][:]), [3, 6])
+        self.assertEqual(strings(f["targets"]), ["c"])
+        f.close()
+        f = self.imported("csv", path, "--target", "c", "--target", "a")
+        np.testing.assert_array_equal(f["y"][:], [[3, 1], [6, 4]])
+        self.assertEqual(strings(f["targets"]), ["c", "a"])
+        self.assertEqual(strings(f["features"]), ["b"])
+        f.close()
+        f = self.imported("csv", path)  # to predict on
+        self.assertNotIn("y", f)
+
+    def test_no_header(self):
+        path = self.write("t.txt", "x;1;2\ny;3;4\n")
+        f = self.imported("csv", path, "--no-header", "--delimiter", ";", "--label", "1")
+        np.testing.assert_array_equal(f["X"][:], [[1, 2], [3, 4]])
+        self.assertNotIn("features", f)
+        self.assertEqual(strings(f["classes"]), ["x", "y"])
+
+    def test_missing_values(self):
+        path = self.write("t.csv", "a,b,k\n1,NA,x\n2,4,y\n,8,x\n3,?,\n6,0,y\n")
+        f = self.imported("csv", path, "--label", "k", "--missing", "zero")
+        np.testing.assert_array_equal(f["X"][:], [[1, 0], [2, 4], [0, 8], [6, 0]])
+        self.assertIn("1 rows with a blank label were left out", self.err)
+        self.assertIn("2 missing values were filled in", self.err)
+        f.close()
+        f = self.imported("csv", path, "--label", "k", "--missing", "mean")
+        np.testing.assert_array_equal(f["X"][:], [[1, 4], [2, 4], [3, 8], [6, 0]])
+        f.close()
+        f = self.imported("csv", path, "--label", "k", "--missing", "drop")
+        np.testing.assert_array_equal(f["X"][:], [[2, 4], [6, 0]])
+        self.assertIn("2 rows with missing values were left out", self.err)
+        f.close()
+        f = self.imported("csv", path, "--target", "b", "--drop", "k", "--missing", "drop")
+        np.testing.assert_array_equal(f["X"][:], [[2], [6]])
+        np.testing.assert_array_equal(f["y"][:], [4, 0])
+
+    def test_first_column_without_a_name(self):
+        path = self.write("t.csv", ",a\n0,1\n1,2\n")
+        self.imported("csv", path).close()
+        self.assertIn("warning", self.err)
+        self.assertIn("--drop 1", self.err)
+
+    def test_a_real_table(self):
+        path = os.path.join(SKLEARN, "wine_data.csv")  # its first row is no header
+        if not os.path.exists(path):
+            self.skipTest(f"{path} is not there")
+        with open(path, newline="") as f:
+            rows = list(csv.reader(f))[1:]
+        text = "".join(",".join(r) + "\n" for r in rows)
+        f = self.imported("csv", self.write("wine.csv", text), "--no-header", "--label", "14")
+        np.testing.assert_array_equal(f["X"][:], np.array(rows)[:, :-1].astype(np.float32))
+        np.testing.assert_array_equal(f["y"][:], np.array(rows)[:, -1].astype(int))
+
+    # ---- what goes wrong ----
+
+    def refuses(self, code, text, *args, says, name="t.csv", ranks=(0,)):
+        path = self.write(name, text)
+        out = self.path("out.h5")
+        self.fails(code, "import", "csv", path, *args, "-o", out, says=says, ranks=ranks)
+        self.assertEqual(sorted(os.listdir(self.dir)), [name])
+
+    def test_bad_cells(self):
+        good = "id,a,b\nx,1,2\n"
+        self.refuses(3, good + "y,,4\n", "--id", "id",
+                     says=["t.csv: line 3: column 'a': missing value", "--missing drop"], ranks=(1, 3))
+        self.refuses(3, good + "y,1,Bob\n", "--id", "id",
+                     says=["t.csv: line 3: column 'b': 'Bob' is not a number", "--drop 'b'"])
+        self.refuses(3, good + "y,1e99,3\n", "--id", "id",
+                     says="line 3: column 'a': '1e99' is infinite", ranks=(1, 3))
+        self.refuses(3, good + "y,1\n", "--id", "id", says="line 3: 2 fields, the first row has 3")
+        self.refuses(3, good + "y,1,\"2\n", "--id", "id", says="line 3: a quote that opens")
+        self.refuses(3, good + "NA,1,2\n", "--id", "id", says="line 3: column 'id': missing value")
+        self.refuses(3, good + "y,1,2\nx,5,6\n", "--id", "id",
+                     says="two samples are named 'x' (line 2 and line 4)", ranks=(1, 3))
+        self.refuses(3, "a,b\n,1\n,2\n", "--missing", "mean", says="column 'a' has no value at all")
+        self.refuses(3, "a,k\n1,\n", "--label", "k", says="no row is left")
+        self.refuses(3, "a,b,a\n1,2,3\n", says="two columns are named 'a' (column 1 and column 3)")
+        self.refuses(3, "", says="t.csv: is empty")
+        self.refuses(3, "a,b\n", says="no row is left")
+        self.refuses(3, "a,y\n1,2\n1,\n", "--target", "y", "--missing", "mean",
+                     says=["line 3: column 'y': missing value", "--missing drop"])
+
+    def test_wrong_columns(self):
+        text = "age,height,species\n1,2,x\n"
+        self.refuses(2, text, "--label", "specie",
+                     says=["t.csv: no column 'specie' (--label)", "did you mean 'species'?"], ranks=(1, 3))
+        self.refuses(2, text, "--label", "7", says=["no column '7'", "'age', 'height', 'species'"])
+        self.refuses(2, text, "--label", "species", "--drop", "3", says="two uses: --label and --drop")
+        self.refuses(2, text, "--label", "species", "--target", "age", says="exclude each other")
+        self.refuses(2, "k\nx\n", "--label", "k", says="no column is left to be a feature")
+
+    def test_wrong_usage(self):
+        text = "a,b\n1,2\n"
+        self.refuses(2, text, "--missing", "guess", says="--missing: expected error, drop, zero or mean")
+        self.refuses(2, text, "--delimiter", "xy", says="--delimiter")
+        self.refuses(2, text, "--compress", "12", says="--compress: 12 is out of bounds")
+        self.refuses(2, text, "--attributes", "t", says="import csv does not take --attributes")
+        self.refuses(2, text, "--lable", "b", says=["--lable", "did you mean '--label'?"])
+        path = self.write("t.csv", text)
+        self.fails(2, "import", "cvs", path, "-o", "x", says=["unknown format 'cvs'", "'csv'"])
+        self.fails(2, "import", "csv", path, says="no output file")
+        self.fails(2, "import", "csv", path, path, "-o", "x", says="wrong number of input files")
+        self.fails(2, "import", says="--help")
+        self.fails(2, "import", "csv", path, "-o", path, says="would be overwritten", ranks=(1, 3))
+        self.assertEqual(self.read("t.csv"), text.encode())
+
+    def test_bad_files(self):
+        out = self.path("out.h5")
+        self.fails(3, "import", "csv", self.path("no.csv"), "-o", out, says="no.csv: no such file",
+                   ranks=(1, 3))
+        with gzip.open(self.path("a.csv.gz"), "wt") as f:
+            rng = random.Random(1)
+            f.write("a,b\n" + "".join(f"{rng.random()},1\n" for _ in range(5000)))
+        whole = self.read("a.csv.gz")
+        path = self.write("cut.csv.gz", whole[:len(whole) // 2])
+        self.fails(3, "import", "csv", path, "-o", out, says=["cut.csv.gz: is cut short", "gzip -t"],
+                   ranks=(1, 3))
+        path = self.write("excel.csv", "a,b\n1,2\n".encode("utf-16"))
+        self.fails(3, "import", "csv", path, "-o", out, says="line 1: holds a zero byte")
+        self.fails(1, "import", "csv", self.write("t.csv", "a\n1\n"), "-o", self.path("no/out.h5"),
+                   says="no/out.h5", ranks=(1, 3))
+        self.assertFalse(os.path.exists(out))
+
+
+lockstep_test.main()
