@@ -6,6 +6,7 @@
 #include "command.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
+#include "lockstep/math/math.h"
 #include "version.h"
 
 /* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
@@ -77,6 +78,7 @@ static int run_command(const ls_command *command, int argc, char **argv) {
     if (st != LS_OK)
         return report(st);
     int rank = ls_comm_rank(cli.comm);
+    ls_math_share_threads(ls_comm_node_ranks(cli.comm));
     cli.argc = argc - 2;
     cli.argv = argv + 2;
     st = rank == 0 ? ls_log_create(false, &cli.log) : LS_OK;

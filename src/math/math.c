@@ -2,7 +2,9 @@
 #include "lockstep/math/math.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cblas.h>
 #ifdef _OPENMP
@@ -35,6 +37,18 @@ ls_status ls_math_init(void) {
 #pragma omp parallel
     flush_denormals();
     return LS_OK;
+}
+
+void ls_math_share_threads(int ranks_on_machine) {
+#ifdef _OPENMP
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (getenv("OMP_NUM_THREADS") != NULL || omp_get_num_procs() < processors)
+        return;
+    int share = (int)processors / ranks_on_machine;
+    omp_set_num_threads(share > 0 ? share : 1);
+#else
+    (void)ranks_on_machine;
+#endif
 }
 
 int ls_math_threads(void) {

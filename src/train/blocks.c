@@ -77,7 +77,7 @@ static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const s
 static ls_status load(ls_blocks *b, ls_log *log) {
     size_t rows = rows_of(b, b->mine);
     ls_progress *progress = NULL;
-    LS_TRY(ls_progress_create(log, "validation rows", "rows", (double)rows, &progress));
+    LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
     ls_status st = ls_loader_read(b->loader, b->row + b->mine.first * LS_BLOCK_ROWS, rows, NULL,
                                   b->x, progress);
     ls_progress_finish(progress, NULL);

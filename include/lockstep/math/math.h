@@ -14,6 +14,10 @@
  * every thread. Call once, before any kernel. Errors: ERR_RUNTIME with how to mend it. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
+/* Chooses the number of threads where OMP_NUM_THREADS does not: ranks that may run on all
+ * processors of a machine share them evenly; a rank that was bound keeps what it was given. */
+void ls_math_share_threads(int ranks_on_machine);
+
 /* Threads that a kernel may use. */
 int ls_math_threads(void);
 
