@@ -66,7 +66,7 @@ static void batch_lines(const ls_run *run, ls_buffer *out) {
     }
 }
 
-/* Rank 0's memory, by what it is for, from the same sizes that setup.c allocates. */
+/* Rank 0's memory, by what it is for, from the same sizes that load.c allocates. */
 static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     const ls_model *m = run->t->model;
     const ls_config *c = &run->t->config;

@@ -1,7 +1,7 @@
 /* A training run in memory: what the files of this module share.
  *
- * setup.c builds it, step.c takes steps, loop.c goes through epochs, run_dir.c and history.c
- * keep its directory. Never used outside this module.
+ * setup.c and load.c build it, step.c takes steps, loop.c goes through epochs, run_dir.c and
+ * history.c keep its directory. Never used outside this module.
  */
 #ifndef LS_TRAIN_RUN_H
 #define LS_TRAIN_RUN_H
@@ -64,10 +64,11 @@ typedef struct ls_run {
     char *resumed_from; /* path of the checkpoint, or NULL */
 } ls_run;
 
-/* setup.c: everything up to the first step but the shards; collective. With resumed_from set
+/* setup.c: everything up to the reading of rows; collective. With resumed_from set
  * the checkpoint's state is taken. Errors: agreed. */
 ls_status ls_run_prepare(ls_run *run) LS_MUST_CHECK;
-/* Loads this rank's rows and allocates what steps need; collective. */
+/* load.c: fits the transforms, loads this rank's rows and allocates what steps need;
+ * collective. */
 ls_status ls_run_load(ls_run *run) LS_MUST_CHECK;
 void ls_run_free(ls_run *run);
 

@@ -1,13 +1,10 @@
-/* From a config to a run that is ready for its first step. */
-#include <math.h>
-#include <stdio.h>
+/* From a config to a run whose rows, lanes and model are known, before any row is read. */
 #include <string.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/match.h"
 #include "lockstep/data/split.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 /* Fewer lanes than ranks can not be served; the mend is in the config or the command. */
@@ -222,6 +219,7 @@ ls_status ls_run_prepare(ls_run *run) {
         st = ls_model_init(run->t->model, (uint32_t)run->t->config.seed);
     return ls_agree(run->comm, st);
 }
+<<<<<<< Updated upstream
 
 static ls_status allocate_batch(ls_run *run) {
     ls_batch *b = &run->batch;
@@ -379,3 +377,5 @@ void ls_run_free(ls_run *run) {
     ls_run_dir_free(&run->dir);
     ls_free(run->resumed_from);
 }
+=======
+>>>>>>> Stashed changes

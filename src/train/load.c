@@ -1,0 +1,166 @@
+/* From a prepared run to its first step: transforms, this rank's rows, buffers.
+ *
+ * Why here: what a dry run leaves out. Nothing is allocated in a step. */
+#include <string.h>
+
+#include "lockstep/base/memory.h"
+#include "lockstep/data/split.h"
+#include "lockstep/optim/optimizer.h"
+#include "run.h"
+
+static ls_status allocate_batch(ls_run *run) {
+    ls_batch *b = &run->batch;
+    const ls_config *c = &run->t->config;
+    size_t lanes = run->lanes.mine.count, rows = lanes * (size_t)(c->batch.size / c->batch.lanes);
+    LS_TRY(ls_alloc(rows * run->t->model->in_size, sizeof *b->x, "batch", &b->x));
+    if (run->t->target == LS_TARGET_CLASSES)
+        LS_TRY(ls_alloc(rows, sizeof *b->label, "batch", &b->label));
+    else
+        LS_TRY(ls_alloc(rows * run->t->n_targets, sizeof *b->value, "batch", &b->value));
+    LS_TRY(ls_alloc(lanes + 1, sizeof *b->first, "batch", &b->first));
+    LS_TRY(ls_alloc(rows, sizeof *b->slot, "batch", &b->slot));
+    LS_TRY(ls_alloc(rows, sizeof *b->position, "batch", &b->position));
+    LS_TRY(ls_alloc(rows, sizeof *b->row_loss, "batch", &b->row_loss));
+    LS_TRY(ls_alloc(lanes, sizeof *b->lane_loss, "batch", &b->lane_loss));
+    return ls_activations_create(run->t->model, rows, true, &run->activations);
+}
+
+static ls_status allocate_updates(ls_run *run) {
+    const ls_model *m = run->t->model;
+    size_t ranks = (size_t)ls_comm_size(run->comm);
+    size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count;
+    for (size_t i = 0; i < run->lanes.n_roots; i++)
+        LS_TRY(ls_alloc(m->slab_floats, sizeof(float), "gradients", &run->gradient[i]));
+    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
+        LS_TRY(ls_alloc(own, sizeof(float), "optimiser state", &run->optimizer.slot[k]));
+    /* Two numbers a rank and two a lane: see step.c. */
+    LS_TRY(ls_alloc(2 * ranks + 2 * run->lanes.total, sizeof(double), "messages", &run->message));
+    LS_TRY(ls_alloc(ranks, sizeof *run->message_bytes, "messages", &run->message_bytes));
+    LS_TRY(ls_alloc(ls_score_width(run->t), sizeof(double), "scores", &run->score));
+    return LS_OK;
+}
+
+/* slots' rows of the dataset in ascending order: lanes interleave, the file is read once. */
+static ls_status sort_slots(const ls_run *run, size_t *row, size_t *slot) {
+    size_t n = ls_sampler_rows(run->sampler), *of_row = NULL, k = 0;
+    const uint32_t *train_row = ls_sampler_row(run->sampler);
+    LS_TRY(ls_alloc(run->n_rows[LS_SPLIT_TRAIN], sizeof *of_row, "rows", &of_row));
+    for (size_t i = 0; i < n; i++)
+        of_row[train_row[i]] = i + 1;
+    for (size_t r = 0; r < run->n_rows[LS_SPLIT_TRAIN]; r++)
+        if (of_row[r] > 0) {
+            row[k] = run->rows[LS_SPLIT_TRAIN][r];
+            slot[k++] = of_row[r] - 1;
+        }
+    ls_free(of_row);
+    return LS_OK;
+}
+
+static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, size_t n) {
+    ls_shard *s = &run->shard;
+    size_t k = run->t->n_targets;
+    ls_progress *progress = NULL;
+    LS_TRY(ls_alloc(n * run->t->model->in_size, sizeof *s->x, "training rows", &s->x));
+    if (run->t->target == LS_TARGET_CLASSES)
+        LS_TRY(ls_alloc(n, sizeof *s->label, "labels", &s->label));
+    else
+        LS_TRY(ls_alloc(n * k, sizeof *s->value, "targets", &s->value));
+    for (size_t i = 0; i < n; i++)
+        if (s->label != NULL)
+            s->label[slot[i]] = run->label[row[i]];
+        else
+            memcpy(s->value + slot[i] * k, run->ds->value + row[i] * k, k * sizeof *s->value);
+    LS_TRY(ls_progress_create(run->log, "training rows", "rows", (double)n, &progress));
+    ls_status st = ls_loader_read(run->loader, row, n, slot, s->x, progress);
+    ls_progress_finish(progress, NULL);
+    return st;
+}
+
+static ls_status load_shard(ls_run *run) {
+    size_t n = ls_sampler_rows(run->sampler), *row = NULL, *slot = NULL;
+    ls_status st = ls_alloc(n, sizeof *row, "rows", &row);
+    if (st == LS_OK)
+        st = ls_alloc(n, sizeof *slot, "rows", &slot);
+    if (st == LS_OK)
+        st = sort_slots(run, row, slot);
+    if (st == LS_OK)
+        st = ls_loader_create(run->ds, NULL, run->t->transforms, &run->loader);
+    if (st == LS_OK)
+        st = read_shard(run, row, slot, n);
+    ls_free(row);
+    ls_free(slot);
+    return st;
+}
+
+static ls_status load_validation(ls_run *run) {
+    size_t n = run->n_rows[LS_SPLIT_VAL];
+    if (n == 0)
+        return LS_OK;
+    LS_TRY(ls_blocks_create(run->comm, run->log, run->t, run->ds, run->loader,
+                            run->rows[LS_SPLIT_VAL], n, run->label, true, &run->val));
+    ls_status st = LS_OK;
+    if (run->t->target == LS_TARGET_VALUES) {
+        st = ls_alloc(run->t->n_targets, sizeof *run->spread, "targets", &run->spread);
+        if (st == LS_OK)
+            ls_score_spread(run->ds, run->rows[LS_SPLIT_VAL], n, run->spread);
+    }
+    return ls_agree(run->comm, st);
+}
+
+ls_status ls_run_load(ls_run *run) {
+    ls_trained *t = run->t;
+    if (t->transforms == NULL)
+        LS_TRY(ls_transforms_fit(run->comm, run->ds, t->part, &t->config.data.transform, run->log,
+                                 &t->transforms));
+    LS_TRY(ls_exchange_create(run->comm, run->lanes.total, t->model->block_edge, t->model->n_blocks,
+                              &run->exchange));
+    LS_TRY(ls_agree(run->comm, load_shard(run)));
+    LS_TRY(load_validation(run));
+    ls_status st = allocate_batch(run);
+    if (st == LS_OK)
+        st = allocate_updates(run);
+    LS_TRY(ls_agree(run->comm, st));
+    if (run->resumed_from != NULL)
+        return ls_checkpoint_load_optimizer(run->comm, run->resumed_from, t, run->exchange,
+                                            &run->optimizer);
+    return LS_OK;
+}
+
+static void free_buffers(ls_run *run) {
+    ls_free(run->shard.x);
+    ls_free(run->shard.label);
+    ls_free(run->shard.value);
+    ls_free(run->batch.x);
+    ls_free(run->batch.label);
+    ls_free(run->batch.value);
+    ls_free(run->batch.first);
+    ls_free(run->batch.slot);
+    ls_free(run->batch.position);
+    ls_free(run->batch.row_loss);
+    ls_free(run->batch.lane_loss);
+    for (size_t i = 0; i < LS_TREE_DEPTH_MAX; i++)
+        ls_free(run->gradient[i]);
+    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++)
+        ls_free(run->optimizer.slot[k]);
+    ls_free(run->message);
+    ls_free(run->message_bytes);
+    ls_free(run->score);
+    ls_free(run->spread);
+}
+
+void ls_run_free(ls_run *run) {
+    free_buffers(run);
+    ls_blocks_destroy(run->val);
+    ls_loader_destroy(run->loader);
+    ls_activations_destroy(run->activations);
+    ls_exchange_destroy(run->exchange);
+    ls_lanes_free(&run->lanes);
+    ls_sampler_destroy(run->sampler);
+    ls_free(run->label);
+    for (int p = 0; p < LS_SPLIT_PARTS; p++)
+        ls_free(run->rows[p]);
+    ls_dataset_close(run->ds);
+    ls_trained_destroy(run->t);
+    ls_run_dir_free(&run->dir);
+    ls_free(run->resumed_from);
+}
