@@ -70,7 +70,7 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
             s->label[slot[i]] = run->label[row[i]];
         else
             memcpy(s->value + slot[i] * k, run->ds->value + row[i] * k, k * sizeof *s->value);
-    LS_TRY(ls_progress_create(run->log, "training rows", "rows", (double)n, &progress));
+    LS_TRY(ls_progress_create(run->log, "training rows of rank 0", "rows", (double)n, &progress));
     ls_status st = ls_loader_read(run->loader, row, n, slot, s->x, progress);
     ls_progress_finish(progress, NULL);
     return st;
