@@ -144,7 +144,7 @@ static ls_status read_choice_options(ls_reader *r, const ls_opt_row *row, const 
 
 static ls_status read_choice(ls_reader *r, const ls_opt_choices *choices, const ls_node *node,
                              ls_choice *choice) {
-    const char *name;
+    const char *name = NULL;
     const ls_node *value;
     LS_TRY(split_choice(r, choices->what, node, &name, &value));
     choice->row = ls_opt_find(choices, name);
