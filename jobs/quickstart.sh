@@ -66,6 +66,11 @@ idx_file() {
     done
 }
 
+# time_of FILE: when it was last written, empty where it is not there.
+time_of() {
+    stat -c %y -- "$1" 2>/dev/null || true
+}
+
 step_packages() {
     local groups=()
     [ "$builds" = no ] || groups+=(build)
@@ -80,14 +85,19 @@ step_packages() {
 }
 
 step_build() {
-    local begin options=()
+    local begin before options=()
     begin=$(ls_now)
     if [ "$builds" = yes ]; then
         # The tests need packages of their own; a folder that is built with them stays so.
         [ -f "$ls_work/build/release/CMakeCache.txt" ] || options=(-DLS_TESTS=OFF)
-        ls_say "[2/5] build: compiling ..."
+        before=$(time_of "$ls_work/build/release/lockstep")
+        ls_say "[2/5] build: compiling (the compiler's output: $ls_work/build/release/build.log) ..."
         ls_build release "${options[@]}"
-        ls_say "[2/5] build: done in $(ls_since "$begin")"
+        if [ "$before" = "$(time_of "$ls_build_dir/lockstep")" ]; then
+            ls_say "[2/5] build: already there"
+        else
+            ls_say "[2/5] build: done in $(ls_since "$begin")"
+        fi
     else
         ls_say "[2/5] build: not needed"
     fi
@@ -126,13 +136,8 @@ step_data() {
     ls_say "[3/5] data: $did (data/fashion-mnist-train.h5, data/fashion-mnist-test.h5)"
 }
 
-# When the run's last checkpoint was written, empty where there is none.
-checkpoint_time() {
-    stat -c %y -- "$run/checkpoints/last.h5" 2>/dev/null || true
-}
-
 step_train() {
-    local begin before after code=0 file=()
+    local begin before code=0 file=()
     # The config names its data relative to itself.
     if [ "$ls_work" != "$ls_home" ]; then
         file=(--set "data.file='${train_file//\'/\'\'}'")
@@ -140,7 +145,7 @@ step_train() {
     command -v mpirun >/dev/null ||
         ls_die "there is no mpirun" "install Open MPI, or load its module: module load OpenMPI"
     begin=$(ls_now)
-    before=$(checkpoint_time)
+    before=$(time_of "$run/checkpoints/last.h5")
     ls_say "[4/5] training: mpirun -n 2 lockstep train configs/fashion-mnist.yaml, $OMP_NUM_THREADS thread(s) a rank"
     mpirun -n 2 "$lockstep" train "$ls_home/configs/fashion-mnist.yaml" --run-dir "$run" --resume \
         "${file[@]}" "${overrides[@]}" || code=$?
@@ -151,17 +156,17 @@ step_train() {
         exit 75
         ;;
     *)
-        printf 'hint: to train from the beginning, remove %s\n' "$run" >&2
+        [ -z "$before" ] || ls_say "to train from the beginning, remove $run" >&2
         exit "$code"
         ;;
     esac
-    after=$(checkpoint_time)
-    if [ "$before" = "$after" ]; then
-        trained="already there (to train again, remove $run)"
+    trained=$(ls_since "$begin")
+    if [ "$before" = "$(time_of "$run/checkpoints/last.h5")" ]; then
+        trained="already there (to train again, remove the run directory)"
+        ls_say "[4/5] training: already there"
     else
-        trained="done in $(ls_since "$begin")"
+        ls_say "[4/5] training: done in $trained"
     fi
-    ls_say "[4/5] training: $trained"
 }
 
 step_evaluate() {

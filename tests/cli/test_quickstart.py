@@ -67,7 +67,7 @@ class Quickstart(lt.TestCase):
     def test_hands_on_the_exit_code_of_the_training(self):
         r = self.quickstart("--set", "train.epoch=2")
         self.assertEqual(r.code, 2, repr(r))
-        self.assertIn("train.epochs", r.err)
+        self.assertIn("did you mean 'epochs'", r.err)
 
 
 lt.main()
