@@ -28,6 +28,14 @@ static ls_status check_target(const ls_run *run) {
     return LS_OK;
 }
 
+/* The blank class is that of rows without a label: the model does not know it. */
+static ls_status take_classes(const ls_strings *from, ls_strings *to) {
+    for (size_t c = 0; c < from->count; c++)
+        if (*ls_strings_at(from, c) != '\0')
+            LS_TRY(ls_strings_add(to, ls_strings_at(from, c)));
+    return LS_OK;
+}
+
 /* Names and targets of a new run are the dataset's. */
 static ls_status take_names(ls_run *run) {
     ls_trained *t = run->t;
@@ -35,7 +43,7 @@ static ls_status take_names(ls_run *run) {
     t->n_targets = run->ds->n_outputs;
     t->n_samples = run->ds->n_samples;
     t->named_classes = run->ds->named_classes;
-    LS_TRY(ls_strings_copy(&run->ds->classes, &t->classes));
+    LS_TRY(take_classes(&run->ds->classes, &t->classes));
     LS_TRY(ls_strings_copy(&run->ds->targets, &t->targets));
     return ls_strings_copy(&run->ds->features, &t->features);
 }
