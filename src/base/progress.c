@@ -180,7 +180,7 @@ void ls_progress_clear(ls_progress *p) {
 void ls_progress_finish(ls_progress *p, const char *extra) {
     if (p == NULL)
         return;
-    if (p->style == STYLE_LINES)
+    if (p->style == STYLE_LINES && p->done > 0)
         show_last_line(p, extra);
     ls_progress_clear(p);
 }
