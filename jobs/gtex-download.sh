@@ -104,4 +104,6 @@ else
     printf ' %q' "${command[@]}"
     printf '\n'
 fi
-ls_say "train on it: lockstep train configs/gtex-tissue.yaml --set data.file=$folder/gtex-v8.h5"
+# V8 has 54 tissues.
+printf 'train on it: lockstep train %q --set model.3.dense.units=54 --set data.file=%q\n' \
+    "$ls_home/configs/gtex-tissue.yaml" "$folder/gtex-v8.h5"

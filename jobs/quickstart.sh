@@ -196,5 +196,5 @@ test accuracy   $(LC_ALL=C printf '%.4f' "$accuracy") on $samples images
 training        $trained
 everything      $(ls_since "$began")
 run directory   $run
-look at it      $lockstep inspect $run
+look at it      $(printf '%q inspect %q' "$lockstep" "$run")
 END
