@@ -1,0 +1,202 @@
+/* A model's plan: names and places of parameters, blocks, the absorbed last layer, the hash; and
+ * a forward pass against plain loops. */
+#include <math.h>
+
+#include "lockstep/base/hash.h"
+#include "lockstep/nn/model.h"
+#include "nn_config.h"
+#include "numbers.h"
+
+static void slab_layout(void **state) {
+    (void)state;
+    nn_config config =
+        nn_config_of("model: [{dense: 5}, relu, {dense: {units: 16, bias: false}}, {dense: 3}]");
+    ls_model *m = nn_model_of(&config, 7);
+    static const struct {
+        const char *name;
+        int rank;
+        size_t dim[2], offset, count;
+    } want[] = {{"0_dense/weight", 2, {5, 7}, 0, 35},
+                {"0_dense/bias", 1, {5, 0}, 48, 5},
+                {"2_dense/weight", 2, {16, 5}, 64, 80},
+                {"3_dense/weight", 2, {3, 16}, 144, 48},
+                {"3_dense/bias", 1, {3, 0}, 192, 3}};
+    assert_int_equal(m->n_params, 5);
+    for (size_t p = 0; p < 5; p++) {
+        assert_string_equal(m->params[p].name, want[p].name);
+        assert_int_equal(m->params[p].rank, want[p].rank);
+        assert_int_equal(m->params[p].dim[0], want[p].dim[0]);
+        if (want[p].rank == 2)
+            assert_int_equal(m->params[p].dim[1], want[p].dim[1]);
+        assert_int_equal(m->params[p].offset, want[p].offset);
+        assert_int_equal(m->params[p].count, want[p].count);
+    }
+    assert_int_equal(m->n_weights, 35 + 5 + 80 + 48 + 3);
+    assert_int_equal(m->slab_floats, 208);
+    assert_int_equal(m->in_size, 7);
+    assert_int_equal(m->out_size, 3);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+/* Floats between parameters are zero before and after the first values. */
+static void padding_is_zero(void **state) {
+    (void)state;
+    nn_config config = nn_config_of(
+        "model: [{dense: {units: 3, bias_init: {constant: 1}}}, {dense: {units: 5, bias: false}}]");
+    ls_model *m = nn_model_of(&config, 5);
+    OK(ls_model_init(m, 1));
+    size_t zeros = 0;
+    for (size_t i = 0; i < m->slab_floats; i++)
+        zeros += m->weights[i] == 0;
+    assert_int_equal(zeros, m->slab_floats - m->n_weights);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+/* Blocks of at most LS_BLOCK_FLOATS and a padding cover the slab, each in one parameter. */
+static void blocks(void **state) {
+    (void)state;
+    static const int units[] = {1, 4095, 4096, 4097, 9000};
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+        char yaml[64];
+        (void)snprintf(yaml, sizeof yaml, "model: [{dense: %d}, {dense: 2}]", units[u]);
+        nn_config config = nn_config_of(yaml);
+        ls_model *m = nn_model_of(&config, 1);
+        size_t want = 0, p = 0;
+        for (size_t q = 0; q < m->n_params; q++)
+            want += (m->params[q].count - 1) / LS_BLOCK_FLOATS + 1;
+        assert_int_equal(m->n_blocks, want);
+        assert_int_equal(m->block_edge[0], 0);
+        assert_int_equal(m->block_edge[m->n_blocks], m->slab_floats);
+        for (size_t b = 0; b < m->n_blocks; b++) {
+            size_t first = m->block_edge[b], end = m->block_edge[b + 1];
+            while (p + 1 < m->n_params && m->params[p + 1].offset <= first)
+                p++;
+            assert_true(first < end && end - first <= LS_BLOCK_FLOATS + 15);
+            assert_int_equal((first - m->params[p].offset) % LS_BLOCK_FLOATS, 0);
+            if (p + 1 < m->n_params)
+                assert_true(end <= m->params[p + 1].offset);
+        }
+        ls_model_destroy(m);
+        nn_config_free(&config);
+    }
+}
+
+static void absorption(void **state) {
+    (void)state;
+    static const struct {
+        const char *last, *loss;
+        size_t active;
+    } examples[] = {{"softmax", "softmax_cross_entropy", 1},
+                    {"sigmoid", "binary_cross_entropy", 1},
+                    {"softmax", "binary_cross_entropy", 2},
+                    {"sigmoid", "softmax_cross_entropy", 2},
+                    {"softmax", "mse", 2},
+                    {"sigmoid", "mse", 2},
+                    {"tanh", "softmax_cross_entropy", 2},
+                    {"relu", "binary_cross_entropy", 2}};
+    for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
+        char yaml[128];
+        (void)snprintf(yaml, sizeof yaml, "model: [{dense: 4}, %s]\nloss: %s", examples[e].last,
+                       examples[e].loss);
+        nn_config config = nn_config_of(yaml);
+        ls_model *m = nn_model_of(&config, 3);
+        assert_int_equal(m->n_layers, 2);
+        assert_int_equal(m->n_active, examples[e].active);
+        assert_int_equal(m->out_size, 4);
+        ls_model_destroy(m);
+        nn_config_free(&config);
+    }
+}
+
+/* Only the last layer is absorbed, not one of its kind before it. */
+static void absorption_is_of_the_last(void **state) {
+    (void)state;
+    nn_config config = nn_config_of("model: [{dense: 4}, softmax, softmax]\nloss: "
+                                    "softmax_cross_entropy");
+    ls_model *m = nn_model_of(&config, 3);
+    assert_int_equal(m->n_active, 2);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+/* XXH3-128 of the floats 1..6 and 7, 8 in a row (by xxhsum -H2), whatever the padding holds. */
+static void hash(void **state) {
+    (void)state;
+    nn_config config = nn_config_of("model: [{dense: {units: 2, init: {values: [1, 2, 3, 4, 5, "
+                                    "6]}, bias_init: {values: [7, 8]}}}]");
+    static const float known[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    char hex[33], want[33];
+    ls_model *m = nn_model_of(&config, 3);
+    OK(ls_model_init(m, 1));
+    OK(ls_model_hash(m, hex));
+    assert_string_equal(hex, "bc607dbcbbf1c24fdc161563a5284856");
+    assert_string_equal(hex, ls_print_hash(ls_hash_bytes(known, sizeof known), want));
+    m->weights[6] = 99;
+    OK(ls_model_hash(m, want));
+    assert_string_equal(hex, want);
+    m->weights[5] = nextafterf(6, 7);
+    OK(ls_model_hash(m, want));
+    assert_string_not_equal(hex, want);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+/* [dense 4, relu, dense 2] in plain float64: 3 products a sum, so a few 2^-24 of values near 1. */
+static void forward(void **state) {
+    (void)state;
+    nn_config config = nn_config_of("model: [{dense: {units: 4, bias_init: {normal: 1}}}, relu, "
+                                    "{dense: {units: 2, bias_init: {constant: 0.25}}}]");
+    enum { ROWS = 5 };
+    static const size_t first[] = {0, 2, 2, ROWS};
+    ls_pass pass = {.rows = {3, first}};
+    ls_model *m = nn_model_of(&config, 3);
+    ls_activations *a = NULL;
+    float x[ROWS * 3];
+    fill(x, ROWS * 3, 4);
+    OK(ls_model_init(m, 2));
+    OK(ls_activations_create(m, ROWS + 2, false, &a));
+    const float *z = ls_model_forward(m, a, &pass, x), *w = m->weights;
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t o = 0; o < 2; o++) {
+            double sum = (double)w[m->params[3].offset + o];
+            for (size_t h = 0; h < 4; h++) {
+                double unit = (double)w[m->params[1].offset + h];
+                for (size_t i = 0; i < 3; i++)
+                    unit += (double)x[r * 3 + i] * (double)w[h * 3 + i];
+                sum += fmax(unit, 0) * (double)w[m->params[2].offset + o * 4 + h];
+            }
+            assert_true(fabs((double)z[r * 2 + o] - sum) < 2e-6);
+        }
+    ls_activations_destroy(a);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+static void impossible_models(void **state) {
+    (void)state;
+    nn_config config = nn_config_of("model: []");
+    ls_model *m = NULL;
+    FAILS(LS_ERR_CONFIG, "no layers",
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, &m));
+    nn_config_free(&config);
+    config = nn_config_of("model: [relu, tanh]");
+    FAILS(LS_ERR_CONFIG, "no layer has anything to train",
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, &m));
+    nn_config_free(&config);
+    config = nn_config_of("model: [relu, {dense: 2}]");
+    FAILS(LS_ERR_CONFIG, "model.1: dense takes samples of one dimension, not 2",
+          ls_model_create(&config.model, &config.loss, &(ls_shape){2, {3, 3}}, &m));
+    assert_null(m);
+    nn_config_free(&config);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
+        cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
+        cmocka_unit_test(hash),        cmocka_unit_test(absorption_is_of_the_last),
+        cmocka_unit_test(forward),     cmocka_unit_test(impossible_models)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
