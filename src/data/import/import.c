@@ -30,15 +30,16 @@ static const struct {
 
 static ls_status find_format(const char *name, const ls_import_format **out) {
     const char *names[sizeof ls_import_formats / sizeof *ls_import_formats];
-    ls_buffer all = {0};
     size_t n = 0;
     for (; ls_import_formats[n]; n++) {
         *out = ls_import_formats[n];
-        if (strcmp((*out)->name, name) == 0)
-            return LS_OK;
         names[n] = (*out)->name;
-        ls_buffer_addf(&all, "%s%s", n ? ", " : "", names[n]);
+        if (strcmp(names[n], name) == 0)
+            return LS_OK;
     }
+    ls_buffer all = {0};
+    for (size_t i = 0; i < n; i++)
+        ls_buffer_addf(&all, "%s%s", i ? ", " : "", names[i]);
     ls_status st = ls_fail(LS_ERR_USAGE, NULL, "import: unknown format '%s'", name);
     const char *near = ls_nearest(name, names, n);
     st = near ? ls_hint(st, "did you mean '%s'?", near)

@@ -12,15 +12,16 @@ const ls_synth_kind *const ls_synth_kinds[] = {&ls_synth_gtex, NULL};
 
 ls_status ls_synth_find(const char *name, const ls_synth_kind **out) {
     const char *names[sizeof ls_synth_kinds / sizeof *ls_synth_kinds];
-    ls_buffer all = {0};
     size_t n = 0;
     for (; ls_synth_kinds[n]; n++) {
         *out = ls_synth_kinds[n];
-        if (strcmp((*out)->name, name) == 0)
-            return LS_OK;
         names[n] = (*out)->name;
-        ls_buffer_addf(&all, "%s%s", n ? ", " : "", names[n]);
+        if (strcmp(names[n], name) == 0)
+            return LS_OK;
     }
+    ls_buffer all = {0};
+    for (size_t i = 0; i < n; i++)
+        ls_buffer_addf(&all, "%s%s", i ? ", " : "", names[i]);
     ls_status st = ls_fail(LS_ERR_USAGE, NULL, "synth: unknown kind of data '%s'", name);
     const char *near = ls_nearest(name, names, n);
     st = near ? ls_hint(st, "did you mean '%s'?", near)
