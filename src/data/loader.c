@@ -59,7 +59,7 @@ static ls_status read_slab(ls_loader *l, size_t first, size_t rows, const size_t
         LS_TRY(ls_dataset_read(l->ds, first, rows, 0, l->inputs, l->raw));
     else
         LS_TRY(ls_dataset_read_mapped(l->ds, first, rows, l->index, l->inputs, l->raw, l->mapped));
-    LS_TRY(ls_transforms_apply(l->transforms, l->ds, first, rows, l->raw, ready));
+    LS_TRY(ls_transforms_apply(l->transforms, l->ds, l->index, first, rows, l->raw, ready));
     for (size_t i = 0; i < n; i++) {
         size_t to = slot != NULL ? slot[i] : i;
         memcpy(out + to * l->outputs, ready + (row[i] - first) * l->outputs,

@@ -14,7 +14,7 @@ seed: 1
 data:
   file: d.h5
   split: {train: 0.6, val: 0.2, test: 0.2}
-  transform: [log1p, select: 9, standardize]
+  transform: [log1p, select: 11, standardize]
 model: [dense: {units: 8}, relu, dense: {units: 4}]
 loss: softmax_cross_entropy
 optimizer: {adam: {lr: 0.02}}
@@ -72,6 +72,9 @@ class Match(lockstep_test.TestCase):
             got, err = self.evaluate(moved, ranks=ranks)
             self.assertEqual(got, want)
             self.assertIn("2 features that the model does not take are ignored", err)
+        x[7, 3] = -2
+        self.refused(self.data("low.h5", x, codes[self.y], genes, classes),
+                     f"/X: row 7, column 3 ({genes[3]}): log1p can not take -2", ranks=(1,))
         # A subset of the classes, with only their rows.
         keep = self.y != 1
         some = self.data("some.h5", self.x[keep], np.array([1, -1, 2, 0])[self.y[keep]],

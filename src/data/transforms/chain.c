@@ -107,14 +107,15 @@ size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size
     return ls_floats_finite(row, count) ? LS_NOT_FOUND : end;
 }
 
-ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, size_t failed, size_t end,
-                        size_t file_row, size_t first, size_t count, const float *row) {
+ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
+                        size_t failed, size_t end, size_t file_row, size_t first, size_t count,
+                        const float *row) {
     char place[LS_DATASET_PLACE_MAX];
     const ls_transform_kind *kind = failed < end ? t->step[failed].kind : NULL;
     size_t j = 0;
     while (j + 1 < count && (kind ? row[j] > kind->above : isfinite(row[j])))
         j++;
-    size_t column = t->source[first + j];
+    size_t input = t->source[first + j], column = index ? index[input] : input;
     if (ds)
         ls_dataset_place(ds, file_row, column, place, sizeof place);
     else
@@ -153,8 +154,8 @@ static void pick(const ls_transforms *t, const float *in, float *out) {
         out[j] = in[t->source[j]];
 }
 
-ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, size_t first_row,
-                              size_t rows, float *in, float *out) {
+ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
+                              size_t first_row, size_t rows, float *in, float *out) {
     /* The first row that fails and its step, as one number: row * (steps + 1) + step. */
     size_t states = t->count + 1, worst = SIZE_MAX;
 #pragma omp parallel for schedule(static) reduction(min : worst)
@@ -168,6 +169,6 @@ ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, size
     if (worst == SIZE_MAX)
         return LS_OK;
     size_t i = worst / states;
-    return ls_chain_fail(t, ds, worst % states, t->count, first_row + i, 0, t->outputs,
+    return ls_chain_fail(t, ds, index, worst % states, t->count, first_row + i, 0, t->outputs,
                          out + i * t->outputs);
 }

@@ -47,8 +47,9 @@ size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size
                           size_t count, float *row);
 
 /* Records why ls_chain_apply_row returned `failed` for this row, and returns the status. ds
- * (may be NULL) gives the names. */
-ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, size_t failed, size_t end,
-                        size_t file_row, size_t first, size_t count, const float *row);
+ * and index: as in ls_transforms_apply. */
+ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
+                        size_t failed, size_t end, size_t file_row, size_t first, size_t count,
+                        const float *row);
 
 #endif

@@ -111,7 +111,7 @@ static ls_status apply_to_block(fitting *f, size_t s, size_t first, size_t count
     if (worst == SIZE_MAX)
         return LS_OK;
     size_t k = worst / 2;
-    return ls_chain_fail(f->t, f->ds, s + worst % 2, s + 1, f->row[k], first, count,
+    return ls_chain_fail(f->t, f->ds, NULL, s + worst % 2, s + 1, f->row[k], first, count,
                          f->block + k * count);
 }
 
