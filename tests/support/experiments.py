@@ -1,0 +1,166 @@
+"""Small experiments for the whole-program tests: datasets and the configs that train on them.
+
+Every number of a dataset comes from integer arithmetic and is exact in float32, so that a file is
+the same on every machine and the hashes of what is trained on it can be compared.
+"""
+import json
+
+import h5py
+import numpy as np
+
+
+def integers(count, seed, bound):
+    """count integers in [0, bound), from splitmix64's output function over a counter."""
+    z = (np.arange(count, dtype=np.uint64) + np.uint64(seed * 1000003)) * np.uint64(
+        0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(33)).astype(np.int64) % bound
+
+
+def matrix(samples, features, seed):
+    """Values in [0, 4), multiples of 1/16."""
+    return (integers(samples * features, seed, 64).reshape(samples, features) / 16).astype("f4")
+
+
+def write(path, arrays):
+    with h5py.File(path, "w") as f:
+        for name, value in arrays.items():
+            f[name] = value
+    return path
+
+
+def classes(path, samples, features, n_classes, arrays=None, seed=1):
+    """A class shifts every n_classes-th feature by 1; small datasets hold every class."""
+    y = (np.arange(samples) % n_classes + integers(samples, seed + 1, 2)) % n_classes
+    x = matrix(samples, features, seed)
+    x[np.arange(features)[None, :] % n_classes == y[:, None]] += 1
+    return write(path, {"X": x, "y": y.astype("i4"), **(arrays or {})})
+
+
+def values(path, samples, features, n_outputs, arrays=None, seed=1, scale=0.5):
+    """Targets are scaled sums of some features."""
+    x = matrix(samples, features, seed)
+    y = np.stack([x[:, k::n_outputs].sum(axis=1) for k in range(n_outputs)], axis=1) * scale
+    return write(path, {"X": x, "y": y.astype("f4"), **(arrays or {})})
+
+
+def write_config(path, config):
+    """JSON is YAML."""
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(config, f, indent=1)
+    return path
+
+
+def dense(units, **options):
+    return {"dense": {"units": units, **options}}
+
+
+def _names(prefix, n):
+    return [f"{prefix}{i}" for i in range(n)]
+
+
+# name: (the dataset, the config without data.file). Together they use everything that can be
+# chosen in a config; test_bits.py says what lacks an example.
+EXPERIMENTS = {
+    # Prime numbers everywhere, all lanes of the default, the last step not full.
+    "classes": (
+        lambda path: classes(path, 1009, 37, 5, {"features": _names("g", 37)}),
+        {"seed": 3,
+         "data": {"split": {"train": 0.7, "val": 0.2, "test": 0.1, "stratify": True},
+                  "transform": ["log1p", "standardize"], "shuffle_window": 50},
+         "model": [dense(33), "relu", {"dropout": 0.3},
+                   dense(17, init="xavier_normal", bias_init={"uniform": 0.1}), "tanh",
+                   dense(5, init="xavier_uniform"), "softmax"],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"adam": {"lr": 0.01, "weight_decay": 0.001}},
+         "batch": {"size": 64},
+         "train": {"epochs": 2, "early_stopping": {"monitor": "val_loss"}}}),
+    # Five lanes, several outputs, steps that are not full are dropped.
+    "values": (
+        lambda path: values(path, 613, 23, 3),
+        {"seed": 4,
+         "data": {"split": {"val": 0.25}, "transform": ["center", {"scale": 0.5}, "minmax"]},
+         "model": [dense(19, init={"normal": 0.3}), "sigmoid", dense(7, init="he_uniform"), "relu",
+                   dense(3, init={"uniform": 0.2}, bias_init={"constant": 0.5})],
+         "loss": {"mse": {"scale": 0.5}},
+         "optimizer": {"sgd": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.0001}},
+         "batch": {"size": 35, "lanes": 5, "last": "drop"},
+         "train": {"epochs": 3}}),
+    # Six lanes, small blocks of rows, two classes with one output.
+    "binary": (
+        lambda path: classes(path, 331, 31, 2, {"classes": ["no", "yes"]}),
+        {"data": {"split": {"val": 0.1, "test": 0.3}, "transform": ["log2p1", {"select": 9}],
+                  "block_rows": 7},
+         "model": [dense(11, bias=False), "tanh", dense(1), "sigmoid"],
+         "loss": "binary_cross_entropy",
+         "optimizer": {"adamw": {"lr": 0.02}},
+         "batch": {"size": 30, "lanes": 6},
+         "train": {"epochs": 4}}),
+    # Layers wider than the tiles of the matrix products, and an exchange of many blocks.
+    "wide": (
+        lambda path: classes(path, 307, 1100, 3),
+        {"data": {"split": {"val": 0.2}},
+         "model": [dense(300), "relu", dense(530), "relu", dense(3)],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"sgd": {"lr": 0.001}},
+         "batch": {"size": 128},
+         "train": {"epochs": 1}}),
+    # Lanes without rows, a layer in the middle that a loss absorbs at the end.
+    "tiny": (
+        lambda path: values(path, 11, 2, 1, scale=1 / 8),  # targets from 0 to 1
+        {"data": {"split": {"train": 1.0}},
+         "model": [dense(3, init={"values": [[1, -1], [0.5, 0.25], [-0.5, 2]]}), "softmax",
+                   dense(1, init="zeros")],
+         "loss": "binary_cross_entropy",
+         "optimizer": {"sgd": {"lr": 0.1}},
+         "batch": {"size": 8},
+         "train": {"epochs": 2}}),
+    # One lane: nothing to share.
+    "lane": (
+        lambda path: classes(path, 97, 3, 2),
+        {"model": [dense(2)], "loss": "softmax_cross_entropy", "optimizer": "adam",
+         "batch": {"size": 7, "lanes": 1}, "train": {"epochs": 2}}),
+}
+
+
+def make(directory, name, **changes):
+    """Writes dataset and config of an experiment; gives the config's path. changes overrides
+    whole sections of the config."""
+    build, config = EXPERIMENTS[name]
+    config = json.loads(json.dumps(config))
+    config["name"] = name
+    config.update(changes)
+    data = f"{directory}/{name}.h5"
+    build(data)
+    config.setdefault("data", {})["file"] = data
+    return write_config(f"{directory}/{name}.yaml", config)
+
+
+def contents(checkpoint):
+    """Everything in a checkpoint that must not depend on how the run was started: bytes of every
+    array and attribute, by name."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            value = item[()]
+            texts = not isinstance(value, np.ndarray) or value.dtype == object
+            found[name] = np.asarray(value).tolist() if texts else value.tobytes()
+        for key, value in item.attrs.items():
+            found[f"{name}@{key}"] = np.asarray(value).tobytes()
+
+    with h5py.File(checkpoint, "r") as f:
+        f.visititems(visit)
+    for name in ("provenance", "state@seconds"):
+        del found[name]
+    return found
+
+
+def metrics(run_dir):
+    """The lines of metrics.jsonl without the times."""
+    with open(f"{run_dir}/metrics.jsonl", encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    for line in lines:
+        del line["seconds"], line["samples_per_s"]
+    return lines
