@@ -1,9 +1,11 @@
 /* The direct exchange of lane roots between the ranks, and the gathering of what was updated. */
 #include "lockstep/comm/exchange.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "internal.h"
+#include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 
 /* Floats that one thread sums at a time: the open sums of a tree stay in its cache. */
@@ -71,6 +73,9 @@ ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, 
                              ls_exchange **out) {
     ls_exchange *ex = NULL;
     size_t size = (size_t)comm->size;
+    if (edge[n_blocks] > INT_MAX) /* MPI counts in ints */
+        return ls_fail(LS_ERR_CONFIG, "model", "%zu weights, at most %d can be trained",
+                       edge[n_blocks], INT_MAX);
     ls_status st = ls_alloc(1, sizeof *ex, "exchange", &ex);
     if (st == LS_OK) {
         ex->comm = comm;

@@ -21,7 +21,7 @@ typedef struct ls_exchange ls_exchange;
 
 /* For n_lanes lanes and a slab that is cut into n_blocks blocks, block b being the floats
  * [edge[b], edge[b + 1]); ownership is of whole, consecutive blocks. Needs n_lanes >= ranks.
- * Collective. Errors: ERR_MEMORY. */
+ * Collective. Errors: ERR_MEMORY; ERR_CONFIG for more than 2^31 - 1 floats. */
 ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, size_t n_blocks,
                              ls_exchange **out) LS_MUST_CHECK;
 void ls_exchange_destroy(ls_exchange *ex);
