@@ -72,16 +72,22 @@ time_of() {
 }
 
 step_packages() {
-    local groups=()
-    [ "$builds" = no ] || groups+=(build)
-    [ -n "${FASHION_MNIST_DIR:-}" ] || groups+=(quickstart)
+    local did=""
     if [ "$install" = no ]; then
-        ls_installed="not looked at (--no-install)"
+        did=", not looked at (--no-install)"
     else
-        # What apt cannot give may be there from elsewhere: the next steps will tell.
-        ls_install "${groups[@]}" || true
+        # One by one: what apt cannot give may be there from elsewhere, the next steps will tell.
+        if [ "$builds" = yes ]; then
+            ls_install build || true
+            did="$did, for the build $ls_installed"
+        fi
+        if [ -z "${FASHION_MNIST_DIR:-}" ]; then
+            ls_install quickstart || true
+            did="$did, for the data $ls_installed"
+        fi
     fi
-    ls_say "[1/5] packages: $ls_installed"
+    did=${did#, }
+    ls_say "[1/5] packages: ${did:-none needed}"
 }
 
 step_build() {

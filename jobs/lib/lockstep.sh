@@ -107,6 +107,7 @@ ls_missing() {
 # ls_how_to_install GROUP...: what to type where this script cannot install.
 ls_how_to_install() {
     ls_say "  Debian, Ubuntu:     apt-get install --no-install-recommends $(ls_packages 2 "$@")"
+    [ -n "$(ls_packages 3 "$@")" ] || return 0
     ls_say "  Spack:              spack install $(ls_packages 3 "$@")"
     ls_say "  EasyBuild, modules: module load $(ls_packages 4 "$@")"
 }
@@ -117,7 +118,7 @@ ls_how_to_install() {
 ls_install() {
     local missing names log failed=0
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        ls_installed="not checked, this system has no apt"
+        ls_installed="not checked (no apt)"
         ls_say "This system has no apt; lockstep needs, where they are not there yet:"
         ls_how_to_install "$@"
         return 1

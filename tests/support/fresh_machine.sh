@@ -56,6 +56,8 @@ step_system() {
     [ -e "$fresh/etc/debian_version" ] ||
         debootstrap --variant=minbase "$suite" "$fresh" "${mirror:-http://deb.debian.org/debian}"
     cp -- /etc/resolv.conf "$fresh/etc/resolv.conf"
+    # A machine knows its own name; else every start of MPI waits for a name server.
+    cp -- /etc/hosts "$fresh/etc/hosts"
     if [ -f /etc/apt/sources.list.d/debian.sources ]; then
         rm -f -- "$fresh/etc/apt/sources.list"
         cp -- /etc/apt/sources.list.d/debian.sources "$fresh/etc/apt/sources.list.d/"
