@@ -149,15 +149,13 @@ void ls_progress_update(ls_progress *p, double done, const char *extra) {
 }
 
 /* "import: 60,000 rows in 3.1 s (19,355 rows/s)" */
-static void show_last_line(const ls_progress *p, const char *extra) {
+static void show_last_line(const ls_progress *p) {
     char count[32], duration[32], rate[32];
     double elapsed = ls_clock_s() - p->start_s;
     ls_buffer b = {0};
     ls_buffer_addf(&b, "%s: %s %s in %s (%s %s/s)", p->what, ls_print_count(whole(p->done), count),
                    p->unit, ls_print_duration(elapsed, duration),
                    ls_print_count(elapsed > 0 ? whole(p->done / elapsed) : 0, rate), p->unit);
-    if (extra != NULL)
-        ls_buffer_addf(&b, "  %s", extra);
     if (b.status == LS_OK)
         ls_log_stderr(p->log, "", b.data);
     ls_buffer_free(&b);
@@ -177,10 +175,10 @@ void ls_progress_clear(ls_progress *p) {
     destroy(p);
 }
 
-void ls_progress_finish(ls_progress *p, const char *extra) {
+void ls_progress_finish(ls_progress *p, ls_status st) {
     if (p == NULL)
         return;
-    if (p->style == STYLE_LINES && p->done > 0)
-        show_last_line(p, extra);
+    if (p->style == STYLE_LINES && p->done > 0 && st == LS_OK)
+        show_last_line(p);
     ls_progress_clear(p);
 }

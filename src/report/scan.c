@@ -82,7 +82,7 @@ ls_status ls_scan_dataset(ls_dataset *ds, ls_log *log, ls_value_facts *facts, ls
         st = ls_progress_create(log, "reading X", "rows", (double)ds->n_samples, &progress);
     if (st == LS_OK)
         st = scan_blocks(ds, rows, block, row, progress, facts, hasher);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     ls_free(row);
     ls_free(block);
     return st;

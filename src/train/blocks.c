@@ -80,7 +80,7 @@ static ls_status load(ls_blocks *b, ls_log *log) {
     LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
     ls_status st = ls_loader_read(b->loader, b->row + b->mine.first * LS_BLOCK_ROWS, rows, NULL,
                                   b->x, progress);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     return st;
 }
 

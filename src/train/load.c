@@ -72,7 +72,7 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
             memcpy(s->value + slot[i] * k, run->ds->value + row[i] * k, k * sizeof *s->value);
     LS_TRY(ls_progress_create(run->log, "training rows of rank 0", "rows", (double)n, &progress));
     ls_status st = ls_loader_read(run->loader, row, n, slot, s->x, progress);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     return st;
 }
 

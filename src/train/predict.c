@@ -92,7 +92,7 @@ static ls_status predict(predictor *w, const ls_predict_request *request, ls_log
                       ls_progress_create(log, "predicted", "rows", (double)w->a.n, &progress));
     if (st == LS_OK)
         st = run_rounds(w, progress);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     if (root && st == LS_OK)
         st = ls_prediction_file_end(&w->file);
     else if (root)

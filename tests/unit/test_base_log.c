@@ -124,11 +124,24 @@ static void test_progress_lines(void **state) {
     for (int i = 0; i <= 60000; i++)
         ls_progress_update(p, i, NULL);
     assert_err(c, "");
-    ls_progress_finish(p, "loss 0.31");
+    ls_progress_finish(p, LS_OK);
     char *text = err(c);
     assert_int_equal(strncmp(text, "import: 60,000 rows in 0.", 25), 0);
-    assert_non_null(strstr(text, " rows/s)  loss 0.31\n"));
+    assert_non_null(strstr(text, " rows/s)\n"));
     ls_free(text);
+    ls_log_destroy(log);
+}
+
+static void test_failed_work_has_no_last_line(void **state) {
+    caught *c = *state;
+    ls_log *log;
+    assert_int_equal(ls_log_create(false, &log), LS_OK);
+    ls_progress *p = start(log, "lines", 10);
+    ls_progress_update(p, 4, NULL);
+    ls_progress_finish(p, LS_ERR_DATA);
+    p = start(log, "lines", 10);
+    ls_progress_clear(p);
+    assert_err(c, "");
     ls_log_destroy(log);
 }
 
@@ -148,7 +161,7 @@ static void test_progress_bar(void **state) {
     size_t length = strlen(text);
     ls_free(text);
     ls_note(log, "a note");
-    ls_progress_finish(p, NULL);
+    ls_progress_finish(p, LS_OK);
     text = err(c);
     assert_string_equal(text + length, "\r\033[Ka note\n");
     ls_free(text);
@@ -166,7 +179,7 @@ static void test_progress_is_wiped(void **state) {
     assert_non_null(strstr(text, "import 1,000,000,000 rows"));
     size_t length = strlen(text);
     ls_free(text);
-    ls_progress_finish(p, NULL);
+    ls_progress_finish(p, LS_OK);
     text = err(c);
     assert_string_equal(text + length, "\r\033[K");
     ls_free(text);
@@ -177,10 +190,10 @@ static void test_silent_progress(void **state) {
     caught *c = *state;
     ls_log *log;
     assert_int_equal(ls_log_create(true, &log), LS_OK);
-    ls_progress_finish(start(log, "bar", 1), NULL);
-    ls_progress_finish(start(NULL, "lines", 1), NULL);
+    ls_progress_finish(start(log, "bar", 1), LS_OK);
+    ls_progress_finish(start(NULL, "lines", 1), LS_OK);
     ls_progress_update(NULL, 1, NULL);
-    ls_progress_finish(NULL, NULL);
+    ls_progress_finish(NULL, LS_OK);
     assert_err(c, "");
     ls_log_destroy(log);
 }
@@ -193,6 +206,7 @@ int main(void) {
         CAUGHT(test_quiet_and_file),
         CAUGHT(test_a_full_disk_is_said_once),
         CAUGHT(test_progress_lines),
+        CAUGHT(test_failed_work_has_no_last_line),
         CAUGHT(test_progress_bar),
         CAUGHT(test_progress_is_wiped),
         CAUGHT(test_silent_progress),

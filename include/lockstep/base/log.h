@@ -35,8 +35,9 @@ ls_status ls_progress_create(ls_log *log, const char *what, const char *unit, do
                              ls_progress **out) LS_MUST_CHECK;
 /* Done so far, in units; extra (may be NULL) is shown behind, for example "loss 0.31". */
 void ls_progress_update(ls_progress *p, double done, const char *extra);
-/* Removes the bar, or prints the last line with the time and rate. Frees; safe on NULL. */
-void ls_progress_finish(ls_progress *p, const char *extra);
+/* Removes the bar, or prints the last line with the time and rate; nothing where the work came to
+ * another status than LS_OK. Frees; safe on NULL. */
+void ls_progress_finish(ls_progress *p, ls_status st);
 /* Removes the bar and prints nothing, for work that is reported otherwise. Frees. */
 void ls_progress_clear(ls_progress *p);
 

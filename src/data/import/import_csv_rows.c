@@ -174,7 +174,7 @@ ls_status ls_table_scan(ls_table *t, ls_log *log) {
         }
     }
     ls_progress_update(progress, (double)t->n_rows, NULL);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     ls_csv_close(csv);
     return st == LS_OK ? check_rows(t) : st;
 }
@@ -228,7 +228,7 @@ ls_status ls_table_write(ls_table *t, ls_dataset_writer *w, ls_log *log) {
             st = ls_dataset_writer_block(w, i, rows, 0, t->n_features, x);
         ls_progress_update(progress, (double)(i + rows), NULL);
     }
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     ls_free(x);
     ls_csv_close(csv);
     return st;

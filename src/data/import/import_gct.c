@@ -195,7 +195,7 @@ static ls_status write_matrix(matrix *m, ls_dataset_writer *w, ls_log *log) {
         done += rows;
         ls_progress_update(progress, (double)done, NULL);
     } while (st == LS_OK && rows > 0);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     return st;
 }
 

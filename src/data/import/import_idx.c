@@ -85,7 +85,7 @@ static ls_status write_images(images *im, ls_dataset_writer *w, ls_log *log) {
     }
     if (st == LS_OK)
         st = ls_idx_check_end(im->file);
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     ls_free(x);
     return st;
 }

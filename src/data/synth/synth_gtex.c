@@ -176,7 +176,7 @@ static ls_status write_matrix(const ls_gtex_plan *p, const genes *g, ls_dataset_
         st = write_block(p, g, w, row, rows, block);
         ls_progress_update(progress, (double)(row + rows), NULL);
     }
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     ls_free(block);
     return st;
 }

@@ -161,7 +161,7 @@ static ls_status fit_share(fitting *f, size_t begin, size_t end) {
         st = fit_block(f, begin, end, c, count);
         ls_progress_update(progress, (double)(c + count - mine.first), NULL);
     }
-    ls_progress_finish(progress, NULL);
+    ls_progress_finish(progress, st);
     return st;
 }
 
