@@ -33,6 +33,10 @@ ls_status ls_math_init(void) {
                     openblas_get_config()),
             "Debian: apt-get install libopenblas0-openmp, then update-alternatives "
             "--config libopenblas.so.0-x86_64-linux-gnu; Spack: openblas threads=openmp");
+#ifndef _OPENMP
+    /* Without OpenMP of our own nothing else keeps OpenBLAS from threading inside a call. */
+    openblas_set_num_threads(1);
+#endif
     flush_denormals();
 #pragma omp parallel
     flush_denormals();

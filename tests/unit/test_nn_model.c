@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "lockstep/base/hash.h"
+#include "lockstep/math/math.h"
 #include "lockstep/nn/model.h"
 #include "nn_config.h"
 #include "numbers.h"
@@ -198,5 +199,7 @@ int main(void) {
         cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
         cmocka_unit_test(hash),        cmocka_unit_test(absorption_is_of_the_last),
         cmocka_unit_test(forward),     cmocka_unit_test(impossible_models)};
+    if (ls_math_init() != LS_OK)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
