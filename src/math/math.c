@@ -34,8 +34,12 @@ ls_status ls_math_init(void) {
             "Debian: apt-get install libopenblas0-openmp, then update-alternatives "
             "--config libopenblas.so.0-x86_64-linux-gnu; Spack: openblas threads=openmp");
 #ifndef _OPENMP
-    /* Without OpenMP of our own nothing else keeps OpenBLAS from threading inside a call. */
-    openblas_set_num_threads(1);
+    /* Without OpenMP of our own nothing keeps OpenBLAS from threading inside a call. */
+    if (openblas_get_num_threads() != 1)
+        return ls_hint(ls_fail(LS_ERR_RUNTIME, "OpenBLAS",
+                               "%d threads, and this build of lockstep has no OpenMP",
+                               openblas_get_num_threads()),
+                       "set OMP_NUM_THREADS=1, or build with -DLS_OPENMP=ON");
 #endif
     flush_denormals();
 #pragma omp parallel

@@ -11,7 +11,8 @@
 #include "lockstep/base/status.h"
 
 /* Checks that OpenBLAS is its OpenMP build and sets flush-to-zero and denormals-are-zero on
- * every thread. Call once, before any kernel. Errors: ERR_RUNTIME with how to mend it. */
+ * every thread. Call once, before any kernel. Errors: ERR_RUNTIME with how to mend it, also in a
+ * build without OpenMP where OpenBLAS would use several threads. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
 /* Chooses the number of threads where OMP_NUM_THREADS does not: ranks that may run on all
