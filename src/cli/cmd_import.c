@@ -26,7 +26,8 @@ static const char usage[] =
     "      --group COLUMN     what rows belong together (a donor, a patient)\n"
     "      --missing WHAT     missing values (empty, NA, N/A, NaN, null, ?): error (default),\n"
     "                         drop the row, or fill in zero or the mean of the column\n"
-    "csv, tsv (all other columns are features):\n"
+    "csv, tsv (all columns without another use are features):\n"
+    "      --feature COLUMN   only these are features; again for several\n"
     "      --target COLUMN    a number to predict; again for several\n"
     "      --id COLUMN        the samples' ids\n"
     "      --drop COLUMN      a column to leave out; again for several\n"
@@ -46,7 +47,7 @@ static const char usage[] =
 
 /* What the command line gave, as text. */
 typedef struct words {
-    ls_arg_list inputs, targets, drops;
+    ls_arg_list inputs, targets, drops, features;
     const char *out, *label, *id, *group, *attributes, *attributes_id, *missing, *delimiter,
         *compress;
     bool no_header;
@@ -81,8 +82,9 @@ static ls_status read_delimiter(const char *word, char *out) {
 static unsigned options_given(const words *w) {
     return (w->label ? LS_IMPORT_LABEL : 0) | (w->id ? LS_IMPORT_ID : 0) |
            (w->targets.count ? LS_IMPORT_TARGET : 0) | (w->group ? LS_IMPORT_GROUP : 0) |
-           (w->drops.count ? LS_IMPORT_DROP : 0) | (w->no_header ? LS_IMPORT_NO_HEADER : 0) |
-           (w->delimiter ? LS_IMPORT_DELIMITER : 0) | (w->missing ? LS_IMPORT_MISSING : 0) |
+           (w->drops.count ? LS_IMPORT_DROP : 0) | (w->features.count ? LS_IMPORT_FEATURE : 0) |
+           (w->no_header ? LS_IMPORT_NO_HEADER : 0) | (w->delimiter ? LS_IMPORT_DELIMITER : 0) |
+           (w->missing ? LS_IMPORT_MISSING : 0) |
            (w->attributes || w->attributes_id ? LS_IMPORT_ATTRIBUTES : 0);
 }
 
@@ -99,6 +101,8 @@ static ls_status run_words(const words *w, ls_log *log) {
         .n_targets = w->targets.count,
         .drops = w->drops.values,
         .n_drops = w->drops.count,
+        .features = w->features.values,
+        .n_features = w->features.count,
         .attributes = w->attributes,
         .attributes_id = w->attributes_id,
         .no_header = w->no_header,
@@ -125,6 +129,7 @@ static ls_status run(ls_cli *cli) {
         {"--target", NULL, LS_ARG_LIST, &w.targets},
         {"--id", NULL, LS_ARG_VALUE, &w.id},
         {"--drop", NULL, LS_ARG_LIST, &w.drops},
+        {"--feature", NULL, LS_ARG_LIST, &w.features},
         {"--no-header", NULL, LS_ARG_FLAG, &w.no_header},
         {"--delimiter", NULL, LS_ARG_VALUE, &w.delimiter},
         {"--attributes", NULL, LS_ARG_VALUE, &w.attributes},
@@ -139,6 +144,7 @@ static ls_status run(ls_cli *cli) {
     ls_free(w.inputs.values);
     ls_free(w.targets.values);
     ls_free(w.drops.values);
+    ls_free(w.features.values);
     return st;
 }
 

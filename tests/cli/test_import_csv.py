@@ -116,6 +116,25 @@ class Import(lockstep_test.TestCase):
         np.testing.assert_array_equal(f["X"][:], np.array(rows)[:, :-1].astype(np.float32))
         np.testing.assert_array_equal(f["y"][:], np.array(rows)[:, -1].astype(int))
 
+    def test_only_some_columns_are_features(self):
+        path = self.write("t.csv", "day,a,b,c\nMonday,1,2,3\nTuesday,4,5,6\n")
+        f = self.imported("csv", path, "--feature", "c", "--feature", "a", "--target", "b")
+        np.testing.assert_array_equal(f["X"][:], [[1, 3], [4, 6]])
+        self.assertEqual(strings(f["features"]), ["a", "c"])
+        f.close()
+        self.fails(2, "import", "csv", path, "--feature", "b", "--target", "b", "-o",
+                   self.path("x.h5"), says="column 'b' has two uses: --target and --feature")
+
+    def test_a_real_table_with_much_else_in_it(self):
+        path, = lockstep_test.need_shared("linear_regression/covid_denmark.csv")
+        f = self.imported("csv", path, "--feature", "new_cases", "--target", "new_deaths", "--id",
+                          "date", "--missing", "drop")
+        with open(path, newline="") as g:
+            rows = [r for r in csv.DictReader(g) if r["new_cases"] and r["new_deaths"]]
+        np.testing.assert_array_equal(f["X"][:, 0], [np.float32(r["new_cases"]) for r in rows])
+        np.testing.assert_array_equal(f["y"][:], [np.float32(r["new_deaths"]) for r in rows])
+        self.assertTrue(strings(f["samples"]) == [r["date"] for r in rows])
+
     # ---- what goes wrong ----
 
     def refuses(self, code, text, *args, says, name="t.csv", ranks=(0,)):

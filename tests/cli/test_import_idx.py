@@ -63,6 +63,7 @@ class Import(lockstep_test.TestCase):
         images, labels = self.write("images", idx(x, 8)), self.write("labels", idx(y, 8))
         short = self.write("short", idx(x, 8)[:-7])
         cut = self.write("cut.gz", gzip.compress(idx(x, 8))[:3000])
+        long = self.write("long", idx(x, 8) + b"x")
         few = self.write("few", idx(y[:299], 8))
         nan = self.write("nan", idx(np.array([[1, 2], [3, np.nan]], np.float32), 13))
         out = self.path("out.h5")
@@ -71,6 +72,7 @@ class Import(lockstep_test.TestCase):
                 ([cut, labels], "cut.gz: is cut short", (1, 3)),
                 ([short, labels], "short: is cut short: 5,993 elements, the header promises 6,000",
                  (1, 3)),
+                ([long, labels], "long: holds more than the 6,000 elements", (0,)),
                 ([images, few], "few: 299 labels for the 300 images of", (1, 3)),
                 ([labels, images], ["labels: holds a vector, not images", "images come first"], (0,)),
                 ([images, images], "images: does not hold labels", (0,)),

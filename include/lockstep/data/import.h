@@ -30,6 +30,7 @@ typedef enum ls_missing {
 #define LS_IMPORT_DELIMITER 0x040u
 #define LS_IMPORT_MISSING 0x080u
 #define LS_IMPORT_ATTRIBUTES 0x100u /* and attributes_id */
+#define LS_IMPORT_FEATURE 0x200u
 
 /* What to import, and how. Columns are given by name, or by number from 1. */
 typedef struct ls_import {
@@ -43,6 +44,8 @@ typedef struct ls_import {
     size_t n_targets;
     const char *const *drops; /* columns that are no features */
     size_t n_drops;
+    const char *const *features; /* the columns that are; none: all that have no other use */
+    size_t n_features;
     const char *attributes; /* a table of samples beside the matrix */
     const char *attributes_id;
     char delimiter; /* 0: the format's own */
@@ -67,6 +70,6 @@ extern const ls_import_format *const ls_import_formats[];
  * complete; notes what was written and what was left out. Errors: ERR_USAGE: unknown format, an
  * option it does not take, a column that is not there, an output that is an input; ERR_DATA:
  * files that are missing, damaged or hold what can not be used, with line and column; ERR_IO. */
-ls_status ls_import_run(const char *format, const ls_import *what, ls_log *log) LS_MUST_CHECK;
+ls_status ls_import_run(const char *name, const ls_import *what, ls_log *log) LS_MUST_CHECK;
 
 #endif

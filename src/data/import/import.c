@@ -26,6 +26,7 @@ static const struct {
     {LS_IMPORT_DELIMITER, "--delimiter"},
     {LS_IMPORT_MISSING, "--missing"},
     {LS_IMPORT_ATTRIBUTES, "--attributes"},
+    {LS_IMPORT_FEATURE, "--feature"},
 };
 
 static ls_status find_format(const char *name, const ls_import_format **out) {

@@ -36,9 +36,9 @@ static ls_status claim(ls_table *t, const char **used, const char *option, const
     return LS_OK;
 }
 
-static ls_status claim_columns(ls_table *t, const char **used) {
+static ls_status claim_columns(ls_table *t, const char **used, bool *wanted) {
     const ls_import *what = t->what;
-    size_t ignored;
+    size_t column;
     if (what->label)
         LS_TRY(claim(t, used, "--label", what->label, &t->label));
     if (what->id)
@@ -48,9 +48,13 @@ static ls_status claim_columns(ls_table *t, const char **used) {
     for (size_t i = 0; i < what->n_targets; i++)
         LS_TRY(claim(t, used, "--target", what->targets[i], &t->target[i]));
     for (size_t i = 0; i < what->n_drops; i++)
-        LS_TRY(claim(t, used, "--drop", what->drops[i], &ignored));
+        LS_TRY(claim(t, used, "--drop", what->drops[i], &column));
+    for (size_t i = 0; i < what->n_features; i++) {
+        LS_TRY(claim(t, used, "--feature", what->features[i], &column));
+        wanted[column] = true;
+    }
     for (size_t i = 0; i < t->header.count; i++)
-        if (!used[i])
+        if (what->n_features > 0 ? wanted[i] : !used[i])
             t->feature[t->n_features++] = i;
     if (t->n_features == 0)
         return ls_hint(ls_fail(LS_ERR_USAGE, t->path, "no column is left to be a feature"),
@@ -60,8 +64,11 @@ static ls_status claim_columns(ls_table *t, const char **used) {
 
 static ls_status choose_columns(ls_table *t) {
     const char **used = NULL; /* [columns] the option that uses it, or NULL */
+    bool *wanted = NULL;      /* [columns] named by --feature */
     t->label = t->id = t->group = LS_NOT_FOUND;
     ls_status st = ls_alloc(t->header.count, sizeof *used, "columns", &used);
+    if (st == LS_OK)
+        st = ls_alloc(t->header.count, sizeof *wanted, "columns", &wanted);
     if (st == LS_OK)
         st = ls_alloc(t->what->n_targets, sizeof *t->target, "columns", &t->target);
     if (st == LS_OK)
@@ -71,7 +78,8 @@ static ls_status choose_columns(ls_table *t) {
     if (st == LS_OK)
         st = ls_alloc(t->header.count, sizeof *t->present, "counts", &t->present);
     if (st == LS_OK)
-        st = claim_columns(t, used);
+        st = claim_columns(t, used, wanted);
+    ls_free(wanted);
     ls_free(used);
     return st;
 }
@@ -182,8 +190,8 @@ static ls_status run_tsv(const ls_import *what, ls_log *log) {
 }
 
 #define TABLE_OPTIONS                                                                              \
-    (LS_IMPORT_LABEL | LS_IMPORT_ID | LS_IMPORT_TARGET | LS_IMPORT_GROUP | LS_IMPORT_DROP |        \
-     LS_IMPORT_NO_HEADER | LS_IMPORT_DELIMITER | LS_IMPORT_MISSING)
+    (LS_IMPORT_LABEL | LS_IMPORT_ID | LS_IMPORT_FEATURE | LS_IMPORT_TARGET | LS_IMPORT_GROUP |     \
+     LS_IMPORT_DROP | LS_IMPORT_NO_HEADER | LS_IMPORT_DELIMITER | LS_IMPORT_MISSING)
 
 const ls_import_format ls_import_csv = {
     .name = "csv",

@@ -40,7 +40,7 @@ static ls_status parse_cell(const ls_table *t, const ls_csv_row *row, size_t col
         const char *name = ls_strings_at(&t->header, column);
         return ls_hint(cell_fail(t, row, column, problem),
                        "a column of text is no feature: say what it is (--label, --id, --group) or "
-                       "leave it out (--drop '%s')",
+                       "leave it out (--drop '%s'); --feature names the features alone",
                        name);
     }
     return LS_OK;

@@ -2,6 +2,7 @@
  * Why here: see synth_private.h. Never makes an expression value. */
 #include <stdio.h>
 
+#include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "synth_private.h"
 
@@ -84,6 +85,8 @@ static ls_status choose_samples(ls_gtex_plan *p) {
 
 ls_status ls_gtex_plan_create(ls_synth_size size, uint32_t seed, ls_gtex_plan *out) {
     *out = (ls_gtex_plan){.size = size, .seed = seed};
+    if (size.classes == 0 || size.donors == 0)
+        return ls_fail(LS_ERR_RUNTIME, "synth", "needs at least one class and one donor");
     ls_status st = ls_alloc(size.samples, sizeof *out->donor, "samples", &out->donor);
     if (st == LS_OK)
         st = ls_alloc(size.samples, sizeof *out->class, "samples", &out->class);
