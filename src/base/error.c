@@ -67,8 +67,15 @@ ls_status ls_fail_in(ls_status st, const char *where) {
 
 ls_status ls_fail_errno(ls_status st, const char *where, const char *verb) {
     char buffer[256];
-    const char *reason = strerror_r(errno, buffer, sizeof buffer);
-    return ls_fail(st, where, "%s: %s", verb, reason);
+    int number = errno;
+    ls_fail(st, where, "%s: %s", verb, strerror_r(number, buffer, sizeof buffer));
+    return ls_hint_errno(st, number);
+}
+
+ls_status ls_hint_errno(ls_status st, int number) {
+    if (number == ENOSPC || number == EDQUOT)
+        return ls_hint(st, "free some space, or write to another disk");
+    return st;
 }
 
 const ls_error *ls_error_last(void) {

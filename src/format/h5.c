@@ -20,12 +20,6 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *text) {
     return 1;
 }
 
-static ls_status hint_for_errno(ls_status st, int error) {
-    if (error == ENOSPC || error == EDQUOT)
-        return ls_hint(st, "free some space, or write to another disk");
-    return st;
-}
-
 ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) {
     const ls_status st = file->writable ? LS_ERR_IO : LS_ERR_DATA;
     const char *colon = object ? ": " : "";
@@ -33,7 +27,7 @@ ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) {
     if (file->disk.error) {
         ls_fail(st, file->path, "%s%scould not %s: %s", object, colon, tried,
                 strerror(file->disk.error));
-        return hint_for_errno(st, file->disk.error);
+        return ls_hint_errno(st, file->disk.error);
     }
     char reason[256] = "";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, reason);
@@ -46,7 +40,7 @@ ls_status ls_h5_check_disk(const ls_h5 *file) {
     if (!file->writable || !file->disk.error)
         return LS_OK;
     ls_fail(LS_ERR_IO, file->path, "could not write: %s", strerror(file->disk.error));
-    return hint_for_errno(LS_ERR_IO, file->disk.error);
+    return ls_hint_errno(LS_ERR_IO, file->disk.error);
 }
 
 /* ---- open and close ---- */

@@ -43,7 +43,7 @@ static ls_status match_targets(ls_apply *a, const ls_apply_request *request, con
                                ls_log *log) {
     if (a->t->target == LS_TARGET_VALUES) {
         if (a->ds->n_outputs == a->t->n_targets)
-            return LS_OK;
+            return ls_trained_check_values(a->t, a->ds);
         return ls_fail(LS_ERR_DATA, a->ds->path, "it has %zu targets a sample, the model %zu",
                        a->ds->n_outputs, a->t->n_targets);
     }
@@ -53,9 +53,6 @@ static ls_status match_targets(ls_apply *a, const ls_apply_request *request, con
                             request->ignore_unknown, log, a->label, &match));
     if (match.blank > 0)
         ls_note(log, "%zu rows without a label are left out", match.blank);
-    if (match.unknown > 0)
-        ls_note(log, "%zu rows of classes that the model does not know are left out",
-                match.unknown);
     return LS_OK;
 }
 

@@ -199,6 +199,9 @@ ls_status ls_checkpoint_load_optimizer(ls_comm *comm, const char *path, const ls
 }
 
 ls_status ls_checkpoint_find(const char *run_or_file, char **out) {
+    if (!ls_path_exists(run_or_file))
+        return ls_hint(ls_fail(LS_ERR_DATA, run_or_file, "no such file or directory"),
+                       "expected a run directory such as runs/NAME, or a checkpoint in it");
     if (!ls_path_is_directory(run_or_file))
         return ls_strdup(run_or_file, out);
     static const char *const names[] = {"best.h5", "last.h5"};

@@ -71,6 +71,8 @@ static ls_status read_names(ls_h5 *file, ls_trained *t) {
     t->target = shape[0] ? LS_TARGET_CLASSES : LS_TARGET_VALUES;
     t->named_classes = shape[1] != 0;
     t->n_targets = (size_t)shape[2];
+    if (t->target == LS_TARGET_CLASSES && t->classes.count == 0)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/classes is missing");
     return LS_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/math/vector.h"
 #include "run.h"
 
 static ls_status save(ls_run *run, const char *path) {
@@ -90,15 +91,26 @@ static ls_status share_decision(ls_run *run, const ls_epoch_record *r, decision 
     return LS_OK;
 }
 
-static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {
-    double value = monitored(run, r);
-    if (isfinite(value))
-        return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu: %s is not finite",
-                           (unsigned long long)run->t->state.epoch,
-                           run->t->config.train.early_stopping.monitor),
+static ls_status diverged(const ls_run *run, const char *what) {
+    return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu: %s not finite",
+                           (unsigned long long)run->t->state.epoch, what),
                    "lower the learning rate, or standardize the data; the checkpoints hold the "
                    "state of earlier epochs");
+}
+
+/* The last update of an epoch may spoil what no loss has seen yet; all ranks have the weights. */
+static ls_status check_weights(const ls_run *run) {
+    const ls_model *m = run->t->model;
+    return ls_any_not_finite(m->slab_floats, m->weights) ? diverged(run, "the weights are") : LS_OK;
+}
+
+static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {
+    LS_TRY(check_weights(run));
+    if (r->val_score != NULL && !isfinite(r->val_score[LS_SCORE_LOSS]))
+        return diverged(run, "the validation loss is");
+    return isfinite(monitored(run, r))
+               ? LS_OK
+               : diverged(run, "the metric that train.early_stopping.monitor names is");
 }
 
 /* The steps of one epoch, from state.epoch_step on. */
@@ -157,6 +169,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *
 static ls_status stop_early(ls_run *run, double begin) {
     ls_train_state *state = &run->t->state;
     state->seconds += ls_clock_s() - begin;
+    LS_TRY(check_weights(run));
     LS_TRY(save(run, run->dir.last));
     ls_note(run->log, "stopped early in epoch %llu after step %llu; go on with --resume",
             (unsigned long long)state->epoch + 1, (unsigned long long)state->epoch_step);

@@ -11,7 +11,7 @@ size_t ls_score_width(const ls_trained *t) {
 
 int32_t ls_predicted_class(const ls_trained *t, const float *z) {
     size_t n = t->model->out_size, best = 0;
-    if (n == 1) /* one logit for two classes */
+    if (n == 1 && t->classes.count == 2) /* one logit for two classes */
         return z[0] > 0.0f;
     for (size_t j = 1; j < n; j++)
         if (z[j] > z[best])

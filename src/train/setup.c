@@ -91,7 +91,9 @@ static ls_status split_rows(ls_run *run) {
     for (size_t i = 0; i < n; i++)
         part[i] = part[i] == LS_SPLIT_NONE ? part[i] : run->ds->split[i];
     if (ls_split_count(part, n, LS_SPLIT_TRAIN) == 0)
-        return ls_fail(LS_ERR_DATA, run->ds->path, "the stored split has no training rows");
+        return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path, "the stored split has no training rows"),
+                       "%s: 0 is train, 1 val, 2 test; data.split in the config beats it",
+                       run->t->config.data.split_array);
     return LS_OK;
 }
 
@@ -157,7 +159,12 @@ static ls_status check_monitor(const ls_run *run) {
 
 static ls_status open_dataset(ls_run *run) {
     ls_dataset_paths paths = ls_config_paths(&run->t->config);
-    LS_TRY(ls_dataset_open(&paths, &run->ds));
+    ls_status st = ls_dataset_open(&paths, &run->ds);
+    if (st != LS_OK && ls_error_last()->hint[0] == '\0')
+        return ls_hint(st, "data.file names it; `lockstep import` makes datasets from CSV, GCT and "
+                           "IDX files, `lockstep inspect` checks them");
+    LS_TRY(st);
+    LS_TRY(ls_trained_check_values(run->t, run->ds));
     return check_target(run);
 }
 
@@ -165,8 +172,10 @@ static ls_status open_dataset(ls_run *run) {
 static ls_status check_same_dataset(const ls_run *run) {
     char hex[40];
     if (run->ds->n_samples != run->t->n_samples)
-        return ls_fail(LS_ERR_DATA, run->ds->path, "it has %zu samples, the run began with %zu",
-                       run->ds->n_samples, run->t->n_samples);
+        return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path,
+                               "it has %zu samples, the run began with %zu", run->ds->n_samples,
+                               run->t->n_samples),
+                       "restore the file, or start anew with --overwrite");
     LS_TRY(ls_dataset_fingerprint(run->ds, hex));
     if (strcmp(hex, run->t->fingerprint) != 0)
         return ls_hint(

@@ -26,6 +26,10 @@ static ls_status check_classes(const ls_trained *t, const ls_loss_type *loss) {
                                "classes",
                                loss->row.name),
                        "use softmax_cross_entropy for classes");
+    if (loss->n_classes != 0 && n != loss->n_classes)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "loss", "%s takes %zu classes, the dataset has %zu",
+                               loss->row.name, loss->n_classes, n),
+                       "use softmax_cross_entropy");
     if (wanted != 0 && wanted != t->model->out_size)
         return ls_hint(ls_fail(LS_ERR_CONFIG, "model",
                                "it has %zu outputs, %s over the dataset's %zu classes needs %zu",
@@ -46,6 +50,23 @@ static ls_status check_values(const ls_trained *t, const ls_loss_type *loss) {
                                "it has %zu outputs, the dataset has %zu targets a sample",
                                t->model->out_size, t->n_targets),
                        "set the last dense layer's units to %zu", t->n_targets);
+    return LS_OK;
+}
+
+ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) {
+    const ls_loss_type *loss = ls_loss_type_of(&t->config.loss);
+    float min = loss->value_min, max = loss->value_max;
+    size_t k = ds->n_outputs;
+    if (ds->value == NULL || (min == 0 && max == 0))
+        return LS_OK;
+    for (size_t i = 0; i < ds->n_samples * k; i++)
+        if (ds->value[i] < min || ds->value[i] > max)
+            return ls_hint(ls_fail(LS_ERR_DATA, ds->path,
+                                   "%s: row %zu, column %zu: %g, but %s takes targets from %g to "
+                                   "%g",
+                                   t->config.data.y, i / k, i % k, (double)ds->value[i],
+                                   loss->row.name, (double)min, (double)max),
+                           "rescale the targets, or use mse");
     return LS_OK;
 }
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 LOCKSTEP = os.environ.get("LOCKSTEP", "lockstep")
 MPIEXEC = os.environ.get("LOCKSTEP_MPIEXEC", "mpiexec")
@@ -64,15 +65,16 @@ class TestCase(unittest.TestCase):
         return r
 
     def fails(self, code, *args, says=(), ranks=(0,), **options):
-        """Runs lockstep at each rank count: it must end by itself with the exit code and one
-        error line, and its stderr must hold every text of says."""
-        for n in ranks:
+        """Runs lockstep at each rank count, side by side: it must end by itself with the exit
+        code and one error line, and its stderr must hold every text of says."""
+        with ThreadPoolExecutor(len(ranks)) as pool:
+            results = pool.map(lambda n: run(*args, ranks=n, timeout=60, **options), ranks)
+        for n, r in zip(ranks, results):
             with self.subTest(ranks=n):
-                r = run(*args, ranks=n, timeout=60, **options)
                 self.assertEqual(r.code, code, repr(r))
                 self.assertEqual(r.err.count("lockstep: error:"), 1, repr(r))
                 for text in [says] if isinstance(says, str) else says:
-                    self.assertIn(text, r.err)
+                    self.assertTrue(text in r.err, f"it does not say: {text}\n{r!r}")
 
 
 def need_shared(*names):

@@ -261,6 +261,10 @@ static void test_error_record(void **state) {
     errno = ENOSPC;
     assert_int_equal(ls_fail_errno(LS_ERR_IO, "out.h5", "write"), LS_ERR_IO);
     assert_string_equal(last->message, "out.h5: write: No space left on device");
+    assert_string_equal(last->hint, "free some space, or write to another disk");
+    errno = EACCES;
+    assert_int_equal(ls_fail_errno(LS_ERR_IO, "out.h5", "write"), LS_ERR_IO);
+    assert_string_equal(last->hint, "");
     char text[2 * LS_ERROR_MESSAGE_MAX];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';

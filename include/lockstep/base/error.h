@@ -31,8 +31,11 @@ ls_status ls_hint(ls_status st, const char *format, ...) __attribute__((format(p
  * when st is LS_OK. */
 ls_status ls_fail_in(ls_status st, const char *where);
 
-/* Records a failure of a system call from errno: "where: verb: strerror". */
+/* Records a failure of a system call from errno: "where: verb: strerror", with its hint. */
 ls_status ls_fail_errno(ls_status st, const char *where, const char *verb);
+
+/* Adds the hint that an error number calls for, where there is one, and returns st. */
+ls_status ls_hint_errno(ls_status st, int number);
 
 /* The calling thread's last failure. */
 const ls_error *ls_error_last(void);

@@ -27,9 +27,11 @@ typedef enum ls_link { LS_LINK_NONE, LS_LINK_SOFTMAX, LS_LINK_SIGMOID } ls_link;
 
 typedef struct ls_loss_type {
     ls_opt_row row;
-    ls_link link;      /* what turns outputs into predictions */
-    bool takes_labels; /* class codes */
-    bool takes_values; /* float targets */
+    ls_link link;               /* what turns outputs into predictions */
+    bool takes_labels;          /* class codes */
+    bool takes_values;          /* float targets */
+    size_t n_classes;           /* how many classes it takes; 0: any number. Only with labels */
+    float value_min, value_max; /* of float targets; both 0: any */
     /* Outputs that the model must have for this many classes; 0: any. Only with labels. */
     size_t (*outputs)(size_t n_classes);
     /* The loss of one row of n outputs z; dz (NULL: not wanted) = its gradient. Either label or

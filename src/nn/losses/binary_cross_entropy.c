@@ -6,7 +6,8 @@
 #include "losses.h"
 
 static size_t outputs(size_t n_classes) {
-    return n_classes == 2 ? 1 : n_classes;
+    (void)n_classes;
+    return 1;
 }
 
 /* max(z, 0) - z t + log(1 + exp(-|z|)): the same number, without overflow. */
@@ -36,6 +37,8 @@ const ls_loss_type ls_loss_binary_cross_entropy = {
     .link = LS_LINK_SIGMOID,
     .takes_labels = true,
     .takes_values = true,
+    .n_classes = 2,
+    .value_max = 1,
     .outputs = outputs,
     .row_loss = row_loss,
 };

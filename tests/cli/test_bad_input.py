@@ -1,0 +1,205 @@
+# processors: 2
+"""What train, evaluate and predict say to a dataset, a config or a call that they can not use.
+
+Each case runs on 1 and on 3 ranks and must end by itself with one error line that names the place
+and the mend, the right exit code, and nothing half-written.
+"""
+import os
+
+import h5py
+import numpy as np
+
+import experiments
+import lockstep_test
+import refusals
+
+
+class BadInput(refusals.TestCase):
+    # ---- the dataset ----
+
+    def test_missing_dataset(self):
+        self.no_training(3, [self.path("d.h5"), "no such file", "hint:", "data.file"])
+
+    def test_not_hdf5(self):
+        self.write("d.h5", "a,b\n1,2\n")
+        self.no_training(3, [self.path("d.h5"), "not an HDF5 file", "lockstep import"])
+
+    def test_cut_short(self):
+        path = self.dataset(samples=5000)
+        os.truncate(path, os.path.getsize(path) // 2)
+        self.no_training(3, [path, "damaged or cut short"])
+
+    def test_wrong_shapes(self):
+        x = experiments.matrix(60, 6, 1)
+        y = np.arange(60) % 3
+        for arrays, says in (
+                ({"X": x, "y": y[:50]}, ["/y", "50", "60 samples"]),
+                ({"X": x, "y": np.arange(6) % 3}, ["/y", "6", "60 samples", "features_by_samples"]),
+                ({"X": x[0], "y": y}, ["/X has 1 dimension", "not 2", "hint:"]),
+                ({"X": x.reshape(60, 2, 3), "y": y}, ["/X has 3 dimensions", "not 2", "flattened"]),
+                ({"X": x[:0], "y": y[:0]}, ["/X is empty: 0 samples"]),
+                ({"X": x, "y": y.reshape(60, 1, 1)}, ["/y has 3 dimensions"]),
+                ({"X": x}, ["no targets", "/y", "--label"]),
+                ({"y": y}, ["no array /X", "data.x"]),
+                ({"X": x, "y": y, "features": ["a"] * 6}, ["/features", "'a'", "unique"])):
+            with self.subTest(arrays=[(k, np.shape(v)) for k, v in arrays.items()]):
+                path = experiments.write(self.path("d.h5"), arrays)
+                self.no_training(3, [path, *says])
+
+    def test_wrong_types(self):
+        y = np.arange(60) % 3
+        experiments.write(self.path("d.h5"), {"X": np.full((60, 6), "3.5", dtype=object), "y": y})
+        self.no_training(3, ["/X holds", "not numbers"])
+        experiments.write(self.path("d.h5"), {"X": np.ones((60, 6), "c8"), "y": y})
+        self.no_training(3, ["/X holds", "not numbers"])
+
+    def test_values_that_are_not_finite(self):
+        for value, word in ((np.nan, "missing value"), (np.inf, "infinite"), (-np.inf, "infinite")):
+            for transform in ([], ["standardize"]):
+                with self.subTest(value=value, transform=transform):
+                    path = self.dataset(features=[f"g{i}" for i in range(6)])
+                    with h5py.File(path, "r+") as f:
+                        f["X"][41, 2] = value
+                    config = self.config()
+                    self.no_training(3, [path, "/X: row 41", "column 2 (g2)", word, "hint:"],
+                                     "--set", f"data.transform={transform}", "--set",
+                                     "data.split={train: 1.0}", config=config)
+
+    def test_values_that_a_transform_can_not_take(self):
+        path = self.dataset()
+        with h5py.File(path, "r+") as f:
+            f["X"][7, 5] = -3
+        self.no_training(3, [path, "row 7", "column 5", "log1p"], "--set", "data.transform=[log1p]",
+                         "--set", "data.split={train: 1.0}")
+
+    def test_target_values_that_are_not_finite(self):
+        path = experiments.values(self.path("d.h5"), 60, 6, 3)
+        with h5py.File(path, "r+") as f:
+            f["y"][13, 1] = np.nan
+        self.no_training(3, [path, "/y: row 13, column 1", "missing"], "--set", "loss=mse")
+
+    def test_labels_outside_the_classes(self):
+        path = self.dataset(classes=["a", "b", "c"])
+        for label in (3, -1):
+            with h5py.File(path, "r+") as f:
+                f["y"][29] = label
+            self.no_training(3, [path, f"row 29: label {label} is outside the 3 classes", "hint:"])
+
+    def test_targets_outside_the_loss(self):
+        path = experiments.values(self.path("d.h5"), 60, 6, 3, scale=1 / 64)
+        with h5py.File(path, "r+") as f:
+            f["y"][17, 2] = 1.5
+        self.no_training(3, [path, "/y: row 17, column 2", "1.5", "from 0 to 1"], "--set",
+                         "loss=binary_cross_entropy")
+
+    def test_repeated_samples(self):
+        path = self.dataset(samples=60)
+        with h5py.File(path, "r+") as f:
+            f["samples"] = [f"s{i % 59}" for i in range(60)]
+        self.no_training(3, [path, "/samples", "'s0'", "0 and 59", "unique"])
+
+    def test_empty_split(self):
+        self.dataset(samples=9)
+        self.no_training(3, ["val is empty", "hint:"], "--set",
+                         "data.split={train: 0.97, val: 0.03}")
+        self.dataset(split=np.full(60, 1, "u1"))
+        self.no_training(3, ["the stored split has no training rows", "hint:"])
+        self.dataset(split=np.zeros(60, "u1"))
+        self.no_training(3, ["validation part is empty", "val_loss", "hint:"], "--set",
+                         "train.early_stopping={}")
+        self.dataset(split=np.full(60, 7, "u1"))
+        self.no_training(3, ["/split: row 0: 7 is no part", "hint:"])
+
+    # ---- the config ----
+
+    def test_config_text(self):
+        self.dataset()
+        good = ("name: n\ndata: {file: d.h5}\nmodel:\n  - dense: {units: 3}\n"
+                "loss: softmax_cross_entropy\n")
+        for text, says in (
+                ("seeed: 3\n", [":6:1: unknown key 'seeed'", "did you mean 'seed'?"]),
+                ("train:\n  epocs: 3\n", [":7:3: unknown key 'epocs' in train", "'epochs'"]),
+                ("optimizer:\n  adam:\n    lrate: 1\n", [":8:5:", "'lrate'", "the keys here: lr, beta1"]),
+                ("optimizer: adm\n", [":6:12:", "'adm'", "'adam'"]),
+                ("train:\n  epochs: many\n", [":7:11:", "train.epochs", "whole number", "'many'"]),
+                ("train: 3\n", [":6:8:", "train"]),
+                ("train: {epochs: 0}\n", [":6:17:", "train.epochs", "0 is out of bounds", "1"]),
+                ("batch: {size: 1.5}\n", [":6:15:", "batch.size", "whole number"]),
+                ("optimizer: {adam: {beta1: 1}}\n", [":6:27:", "beta1", "out of bounds", "1"]),
+                ("optimizer: {sgd: {lr: -0.1}}\n", [":6:23:", "-0.1", "out of bounds"]),
+                ("optimizer: {adam: {lr: .nan}}\n", [":6:24:", "optimizer.adam.lr"]),
+                ("seed: 4294967296\n", [":6:7:", "out of bounds"]),
+                ("seed: 1\nseed: 2\n", [":7:1:", "seed"]),
+                ("train: {epochs: [}\n", [":6:"]),
+                ("batch:\n\tsize: 1\n", [":7:"]),
+                ("batch: {size: 10, lanes: 4}\n", ["10 is not divisible by batch.lanes: 4",
+                                                   "hint:"])):
+            with self.subTest(text=text):
+                config = self.write("c.yaml", good + text)
+                self.no_training(2, [config, *says], config=config)
+
+    def test_config_without_what_it_needs(self):
+        self.dataset()
+        for text, says in (("", "c.yaml"), ("- 1\n", "c.yaml:1:1"), ("data: {}\n", "data.file"),
+                           ("data: {file: d.h5}\n", "model"),
+                           ("data: {file: d.h5}\nmodel: []\nloss: mse\n", "no layers"),
+                           ("data: {file: d.h5}\nmodel: [relu]\nloss: mse\n",
+                            "no layer has anything to train")):
+            with self.subTest(text=text):
+                self.no_training(2, [says], config=self.write("c.yaml", text))
+        self.no_training(2, ["absent.yaml", "no such file"], config=self.path("absent.yaml"))
+
+    def test_model_against_data(self):
+        self.dataset()
+        self.no_training(2, ["it has 4 outputs", "3 classes needs 3", "units to 3"],
+                         config=self.config(model=[experiments.dense(4)]))
+        self.no_training(2, ["mse", "classes", "softmax_cross_entropy"],
+                         config=self.config(loss="mse"))
+        self.no_training(2, ["binary_cross_entropy", "3 classes", "softmax_cross_entropy"],
+                         config=self.config(loss="binary_cross_entropy"))
+        self.no_training(2, ["select", "7", "6"], "--set", "data.transform=[{select: 7}]")
+        self.no_training(2, ["stats", "no metric of this run", "val_accuracy"], "--set",
+                         "train.early_stopping={monitor: stats}")
+        self.no_training(2, ["donors", "--group"], "--set", "data.split={group: donors}")
+        experiments.values(self.path("d.h5"), 60, 6, 2)
+        self.no_training(2, ["it has 3 outputs", "2 targets", "units to 2"],
+                         config=self.config(loss="mse"))
+        self.no_training(2, ["softmax_cross_entropy", "float targets", "mse"])
+        self.no_training(2, ["stratify", "no classes"], "--set",
+                         "data.split={stratify: true, val: 0.1}", config=self.config(loss="mse"))
+
+    def test_initial_values_that_do_not_fit(self):
+        self.dataset()
+        model = [experiments.dense(3, init={"values": [1, 2, 3]})]
+        self.no_training(2, ["weight", "3 values are given, 18 are needed"],
+                         config=self.config(model=model))
+
+    def test_ranks_and_lanes(self):
+        self.dataset()
+        self.no_training(2, ["3 ranks are more than the 2 lanes", "at most 2 ranks",
+                             "batch.lanes"], "--set", "batch.lanes=2", ranks=(3,))
+        self.no_training(2, ["batch.size: 12 is not divisible by batch.lanes: 5", "multiple"],
+                         "--set", "batch.lanes=5")
+        self.no_training(2, ["drop leaves no step", "keep"], "--set",
+                         "batch={size: 64, last: drop}")
+
+    def test_usage(self):
+        self.dataset()
+        config = self.config()
+        self.no_training(2, ["exclude each other"], "--resume", "--overwrite")
+        self.no_training(2, ["--resum", "did you mean '--resume'?"], "--resum")
+        self.no_training(2, ["--set", "key=value"], "--set", "seed")
+        self.no_training(2, ["model.7"], "--set", "model.7.dense.units=3")
+        self.refused(2, ["CONFIG is missing"], "train")
+        self.refused(2, ["unexpected argument 'more'"], "train", config, "more")
+        self.refused(2, ["RUN or CHECKPOINT is missing"], "evaluate")
+        self.refused(2, ["--data", "missing"], "predict", "run")
+        self.refused(2, ["-o", "missing"], "predict", "run", "--data", "x.h5")
+        self.refused(2, ["must end in .h5 or .csv"], "predict", "run", "--data", "x.h5", "-o",
+                     self.path("p.txt"))
+        self.refused(2, ["--split", "'dev'", "train, val, test, all"], "evaluate", "run",
+                     "--split", "dev")
+
+
+if __name__ == "__main__":
+    lockstep_test.main()

@@ -1,0 +1,294 @@
+# processors: 2
+"""What train, evaluate and predict say to a run directory, a checkpoint or a dataset that does not
+fit a model, to a full disk and to divergence.
+
+As in test_bad_input.py each case runs on 1 and on 3 ranks and must end by itself; what was there
+before stays whole.
+"""
+import os
+import shutil
+import subprocess
+import time
+
+import h5py
+import numpy as np
+
+import experiments
+import lockstep_test
+import refusals
+from refusals import RANKS
+
+
+class BadRuns(refusals.TestCase):
+    # ---- run directories ----
+
+    def test_run_directory_holds_a_run(self):
+        self.dataset()
+        self.train()
+        self.refused(2, [self.run_dir, "holds a run", "--resume", "--overwrite", "--run-dir"],
+                     "train", self.config(), "--run-dir", self.run_dir)
+
+    def test_run_directory_is_a_file(self):
+        self.dataset()
+        self.write("run", "")
+        self.refused(2, [self.run_dir, "not a directory"], "train", self.config(), "--run-dir",
+                     self.run_dir)
+
+    def test_run_directory_can_not_be_made(self):
+        self.dataset()
+        self.write("file", "")
+        self.refused(1, [self.path("file")], "train", self.config(), "--run-dir",
+                     self.path("file", "run"))
+
+    def test_run_directory_in_use(self):
+        self.dataset()
+        config = self.config(train={"epochs": 1000000})
+        first = subprocess.Popen([lockstep_test.LOCKSTEP, "train", config, "--run-dir",
+                                  self.run_dir], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while not os.path.exists(self.path("run", "checkpoints", "last.h5")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            for args in ([], ["--resume"], ["--overwrite"]):
+                self.fails(2, "train", config, "--run-dir", self.run_dir, *args, ranks=RANKS,
+                           says=[self.run_dir, "in use by", f"process {first.pid}", "--run-dir"])
+            self.assertIsNone(first.poll())
+        finally:
+            first.kill()
+            first.wait()
+        # The lock ends with the process, however that ends.
+        self.train("--resume", "--set", "train.epochs=2")
+
+    # ---- resuming ----
+
+    def test_resume_with_another_config(self):
+        self.dataset()
+        self.train()
+        config = self.config(train={"epochs": 2})
+        for change, key in (("seed=5", "seed"), ("batch.lanes=2", "batch.lanes"),
+                            ("model.0.dense.bias=false", "model.0.dense.bias"),
+                            ("optimizer={adam: {lr: 0.5}}", "optimizer.adam.lr"),
+                            ("optimizer=sgd", "optimizer"),
+                            ("data.transform=[log1p]", "data.transform"),
+                            ("train.early_stopping={}", "train.early_stopping")):
+            with self.subTest(change=change):
+                self.refused(2, [key, "differs from the run that is resumed", "--overwrite"],
+                             "train", config, "--run-dir", self.run_dir, "--resume", "--set",
+                             change)
+
+    def test_resume_with_another_dataset(self):
+        self.dataset()
+        self.train()
+        config = self.config(train={"epochs": 2})
+        path = experiments.classes(self.path("d.h5"), 60, 6, 3, seed=9)
+        args = ["train", config, "--run-dir", self.run_dir, "--resume"]
+        self.refused(3, [path, "not the dataset that the run began with", "--overwrite"], *args)
+        self.dataset(samples=61)
+        self.refused(3, [path, "61 samples", "60", "--overwrite"], *args)
+
+    # ---- checkpoints ----
+
+    def last(self):
+        return self.path("run", "checkpoints", "last.h5")
+
+    def damage(self, name):
+        """Flips one bit in the file's copy of an array; best.h5 is left alone."""
+        shutil.copy(self.last(), self.path("copy.h5"))
+        os.replace(self.path("copy.h5"), self.last())
+        with h5py.File(self.last(), "r") as f:
+            offset = f[name].id.get_offset()
+        with open(self.last(), "r+b") as f:
+            f.seek(offset)
+            byte = f.read(1)[0]
+            f.seek(offset)
+            f.write(bytes([byte ^ 1]))
+
+    def test_damaged_weights(self):
+        data = self.dataset()
+        self.train()
+        self.damage("model/0_dense/weight")
+        says = [self.last(), "/model/0_dense/weight is damaged", "another checkpoint"]
+        self.refused(3, says, "evaluate", self.last(), "--data", data)
+        self.refused(3, says, "predict", self.last(), "--data", data, "-o", self.path("p.csv"))
+        self.refused(3, says, "inspect", self.last())
+        self.refused(3, says, "inspect", self.last(), "--hash")
+        self.refused(3, says, "train", self.config(train={"epochs": 2}), "--run-dir", self.run_dir,
+                     "--resume")
+
+    def test_damaged_optimizer_state(self):
+        data = self.dataset()
+        self.train()
+        self.damage("optimizer/v/0_dense/bias")
+        self.ok("evaluate", self.last(), "--data", data)
+        self.refused(3, [self.last(), "/optimizer/v/0_dense/bias is damaged"], "train",
+                     self.config(train={"epochs": 2}), "--run-dir", self.run_dir, "--resume")
+
+    def test_not_a_checkpoint(self):
+        data = self.dataset()
+        csv = self.write("a.csv", "a,b\n")
+        os.mkdir(self.path("empty"))
+        for model, says in ((data, "not a lockstep checkpoint"), (csv, "not an HDF5 file"),
+                            (self.path("absent.h5"), "no such file or directory"),
+                            (self.path("empty"), "no checkpoint in this run directory")):
+            for command in (["evaluate", model], ["predict", model, "-o", self.path("p.h5")]):
+                self.refused(3, [model, says], *command, "--data", data)
+
+    def test_cut_checkpoint(self):
+        data = self.dataset()
+        self.train()
+        size = os.path.getsize(self.last())
+        for cut in (size // 2, 100, 0):
+            os.truncate(self.path("run", "checkpoints", "best.h5"), cut)
+            self.refused(3, ["best.h5"], "evaluate", self.run_dir, "--data", data)
+
+    def test_parts_of_a_checkpoint_that_do_not_fit(self):
+        data = self.dataset()
+        for name, says in (("model/0_dense/weight", "/model/0_dense/weight"),
+                           ("config", "/config"), ("split", "/split"), ("state", "/state"),
+                           ("transforms", "/transforms"), ("classes", "classes")):
+            with self.subTest(name=name):
+                self.train("--overwrite")
+                with h5py.File(self.last(), "r+") as f:
+                    del f[name]
+                self.refused(3, [self.last(), says], "evaluate", self.last(), "--data", data)
+        self.train("--overwrite")
+        with h5py.File(self.last(), "r+") as f:
+            del f["model/0_dense/weight"]
+            f["model/0_dense/weight"] = np.zeros((6, 3), "f4")
+        self.refused(3, [self.last(), "/model/0_dense/weight", "shape"], "evaluate", self.last(),
+                     "--data", data)
+        self.train("--overwrite")
+        with h5py.File(self.last(), "r+") as f:
+            f.attrs["version"] = np.uint64(2)
+        self.refused(3, [self.last(), "version 2", "version 1"], "evaluate", self.last(),
+                     "--data", data)
+
+    # ---- applying a model ----
+
+    def named(self):
+        """A model of named classes and features."""
+        data = self.dataset(classes=["a", "b", "c"], features=[f"g{i}" for i in range(6)])
+        self.train("--set", "data.split={train: 1.0}")
+        return data
+
+    def test_evaluate_on_data_that_does_not_fit(self):
+        self.named()
+        other = self.path("o.h5")
+        x, y = experiments.matrix(60, 6, 2), np.arange(60) % 3
+        features = [f"g{i}" for i in range(6)]
+        for arrays, says in (
+                ({"y": y, "features": features, "classes": ["a", "b", "x"]},
+                 ["does not know: 'x'", "20", "--ignore-unknown"]),
+                ({"y": y, "features": [*features[:4], "h1", "h2"]},
+                 ["2 of the model's 6 features are missing: 'g4', 'g5'", "hint:"]),
+                ({"features": features}, ["no targets", "/y"]),
+                ({"y": x[:, :1], "features": features}, ["float values", "classes"])):
+            with self.subTest(says=says):
+                experiments.write(other, {"X": x, **arrays})
+                self.refused(3, [other, *says], "evaluate", self.run_dir, "--data", other)
+        experiments.write(other, {"X": x[:, :5], "y": y})
+        self.refused(3, [other, "5 features, the model takes 6"], "evaluate", self.run_dir,
+                     "--data", other)
+        self.refused(3, [other, "5 features, the model takes 6"], "predict", self.run_dir,
+                     "--data", other, "-o", self.path("p.h5"))
+
+    def test_evaluate_without_its_dataset(self):
+        data = self.named()
+        self.refused(3, [data, "no rows in the val part"], "evaluate", self.run_dir)
+        self.refused(3, [data, "no rows in the test part"], "evaluate", self.run_dir, "--split",
+                     "test")
+        experiments.classes(data, 60, 6, 3, {"features": [f"g{i}" for i in range(6)]}, seed=5)
+        self.refused(3, [data, "not the dataset that the model was trained on", "--data"],
+                     "evaluate", self.run_dir, "--split", "train")
+        self.refused(3, [data, "no split", "--split"], "evaluate", self.run_dir, "--split", "train",
+                     "--data", data)
+        os.remove(data)
+        self.refused(3, [data, "no such file", "--data"], "evaluate", self.run_dir)
+
+    def test_predict_values_that_are_not_finite(self):
+        """The bad row belongs to the last rank when there are three."""
+        self.named()
+        other = self.path("o.h5")
+        x = experiments.matrix(1500, 6, 2)
+        x[1300, 4] = np.nan
+        experiments.write(other, {"X": x})
+        for out in ("p.csv", "p.h5"):
+            self.refused(3, [other, "/X: row 1300, column 4", "missing"], "predict", self.run_dir,
+                         "--data", other, "-o", self.path(out))
+
+    def test_predict_where_it_can_not_write(self):
+        data = self.named()
+        for out in ("p.csv", "p.h5"):
+            self.refused(1, [self.path("absent")], "predict", self.run_dir, "--data", data, "-o",
+                         self.path("absent", out))
+
+    # ---- a full disk ----
+
+    def small_disk(self, megabytes):
+        disk = self.path("disk")
+        os.mkdir(disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", disk],
+                          capture_output=True).returncode:
+            self.skipTest("no right to mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        return disk
+
+    def fill(self, disk, leave):
+        """Writes a file that leaves that many bytes."""
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        with open(f"{disk}/filler", "wb") as f:
+            f.write(bytes(max(0, free - leave)))
+
+    def test_full_disk(self):
+        """The checkpoint of before stays as it was, and the run goes on once there is room."""
+        self.dataset()
+        disk = self.small_disk(4)
+        self.run_dir = f"{disk}/run"
+        checkpoints = f"{self.run_dir}/checkpoints"
+        config = self.config(model=[experiments.dense(6000), "relu", experiments.dense(3)])
+        self.train(config=config)
+        good = experiments.contents(f"{checkpoints}/last.h5")
+        for leave in (0, 1 << 16):
+            for ranks in RANKS:
+                with self.subTest(leave=leave, ranks=ranks):
+                    self.fill(disk, leave)
+                    self.fails(1, "train", config, "--run-dir", self.run_dir, "--resume", "--set",
+                               "train.epochs=3", ranks=(ranks,),
+                               says=[self.run_dir, "No space left on device", "hint:", "space"])
+                    os.remove(f"{disk}/filler")
+                    self.assertEqual(sorted(os.listdir(checkpoints)), ["best.h5", "last.h5"])
+                    for name in ("best.h5", "last.h5"):
+                        self.assertEqual(experiments.contents(f"{checkpoints}/{name}"), good)
+        self.train("--resume", "--set", "train.epochs=3", config=config)
+        self.assertEqual([line["epoch"] for line in experiments.metrics(self.run_dir)], [1, 2, 3])
+        data = experiments.classes(self.path("many.h5"), 20000, 6, 3)
+        self.fill(disk, 1 << 16)
+        for name in ("p.csv", "p.h5"):
+            self.refused(1, [disk, name, "No space left on device", "hint:"], "predict",
+                         self.run_dir, "--data", data, "-o", f"{disk}/{name}")
+
+    # ---- divergence ----
+
+    def test_divergence(self):
+        """The checkpoints of the good epochs stay: finite, and evaluated without complaint."""
+        data = experiments.values(self.path("d.h5"), 60, 6, 3)
+        for batch in ({"size": 12}, {"size": 60}):  # several steps an epoch, one step
+            for part in ({"train": 0.5, "val": 0.5}, {"train": 1.0}):
+                config = self.config(loss="mse", optimizer={"sgd": {"lr": 0.3}}, batch=batch,
+                                     data={"split": part}, train={"epochs": 500})
+                for ranks in RANKS:
+                    with self.subTest(batch=batch, part=part, ranks=ranks):
+                        self.fails(4, "train", config, "--run-dir", self.run_dir, "--overwrite",
+                                   ranks=(ranks,), says=["epoch", "lower the learning rate"])
+                        with h5py.File(self.last(), "r") as f:
+                            self.assertTrue(np.isfinite(f["model/0_dense/weight"][()]).all())
+                            epochs = f["state"].attrs["epoch"]
+                        self.assertEqual(epochs, len(experiments.metrics(self.run_dir)))
+                        self.assertGreater(epochs, 1)
+                self.ok("evaluate", self.run_dir, "--data", data)
+
+
+if __name__ == "__main__":
+    lockstep_test.main()
