@@ -126,6 +126,16 @@ void ls_pending_abandon(ls_pending_file *file) {
     *file = (ls_pending_file){0};
 }
 
+ls_status ls_link_file(const char *existing, const char *path, bool *linked) {
+    char *temporary = NULL;
+    LS_TRY(temporary_name(path, &temporary));
+    *linked = link(existing, temporary) == 0 && rename(temporary, path) == 0;
+    /* rename leaves the name where both are the same file already. */
+    (void)unlink(temporary);
+    ls_free(temporary);
+    return *linked ? sync_directory_of(path) : LS_OK;
+}
+
 static ls_status write_text(const ls_pending_file *pending, const char *text, size_t length) {
     FILE *file = fopen(pending->temporary_path, "wbe");
     if (file == NULL)

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
@@ -15,23 +14,18 @@ static ls_status save(ls_run *run, const char *path) {
     return ls_checkpoint_save(run->comm, path, run->t, run->exchange, &run->optimizer);
 }
 
-/* best.h5 becomes another name of the last.h5 just written; where the file system can not do
- * that, it is written again. */
+/* The best epoch's state is written as best.h5 and gets last.h5 as its second name; where the file
+ * system can not do that, it is written again. In this order a run that ends in between goes on
+ * from the epoch before and comes to the same best.h5 again. */
 static ls_status save_best(ls_run *run) {
-    char linked = 0, *temporary = NULL;
+    bool linked = false;
+    LS_TRY(save(run, run->dir.best));
     ls_status st = LS_OK;
-    if (ls_comm_rank(run->comm) == 0) {
-        st = ls_format(&temporary, "%s.tmp-%ld", run->dir.best, (long)getpid());
-        if (st == LS_OK && link(run->dir.last, temporary) == 0) {
-            linked = rename(temporary, run->dir.best) == 0;
-            if (!linked)
-                (void)unlink(temporary);
-        }
-        ls_free(temporary);
-    }
+    if (ls_comm_rank(run->comm) == 0)
+        st = ls_link_file(run->dir.best, run->dir.last, &linked);
     LS_TRY(ls_agree(run->comm, st));
-    LS_TRY(ls_broadcast(run->comm, &linked, 1, 0));
-    return linked ? LS_OK : save(run, run->dir.best);
+    LS_TRY(ls_broadcast(run->comm, &linked, sizeof linked, 0));
+    return linked ? LS_OK : save(run, run->dir.last);
 }
 
 /* What rank 0 decides at an epoch's end and tells the others. */
@@ -161,19 +155,22 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *
     ls_status st = ls_comm_rank(run->comm) == 0 ? ls_history_append(run, &r) : LS_OK;
     LS_TRY(ls_agree(run->comm, st));
     ls_history_print(run, &r);
-    LS_TRY(save(run, run->dir.last));
-    return d.best ? save_best(run) : LS_OK;
+    return d.best ? save_best(run) : save(run, run->dir.last);
 }
 
-/* A stop between epochs needs no mid-epoch checkpoint: last.h5 is that state already. */
-static ls_status stop_early(ls_run *run, double begin) {
-    ls_train_state *state = &run->t->state;
-    state->seconds += ls_clock_s() - begin;
+static ls_status say_stopped(const ls_run *run) {
+    const ls_train_state *state = &run->t->state;
+    ls_note(run->log, "stopped early after epoch %llu, step %llu; go on with --resume",
+            (unsigned long long)state->epoch, (unsigned long long)state->epoch_step);
+    return LS_STOPPED;
+}
+
+/* Inside an epoch the state is not on disk yet. */
+static ls_status stop_inside_epoch(ls_run *run, double begin) {
+    run->t->state.seconds += ls_clock_s() - begin;
     LS_TRY(check_weights(run));
     LS_TRY(save(run, run->dir.last));
-    ls_note(run->log, "stopped early in epoch %llu after step %llu; go on with --resume",
-            (unsigned long long)state->epoch + 1, (unsigned long long)state->epoch_step);
-    return LS_STOPPED;
+    return say_stopped(run);
 }
 
 ls_status ls_run_loop(ls_run *run) {
@@ -186,10 +183,10 @@ ls_status ls_run_loop(ls_run *run) {
         double begin = ls_clock_s(), rows_before = state->train_rows;
         LS_TRY(run_steps(run, &asked));
         if (asked && state->epoch_step < steps)
-            return stop_early(run, begin);
+            return stop_inside_epoch(run, begin);
         LS_TRY(end_epoch(run, begin, rows_before, &finished));
         if (asked && !finished && state->epoch < (uint64_t)run->t->config.train.epochs)
-            return stop_early(run, ls_clock_s());
+            return say_stopped(run);
     }
     if (finished)
         ls_note(run->log, "early stopping: no improvement of %s for %llu epochs",

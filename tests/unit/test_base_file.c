@@ -242,6 +242,31 @@ static void test_hash(void **state) {
     ls_hasher_destroy(NULL);
 }
 
+static void test_second_name(void **state) {
+    (void)state;
+    bool linked = false;
+    char *text;
+    assert_int_equal(ls_write_file("one", "first", 5), LS_OK);
+    assert_int_equal(ls_write_file("two", "old", 3), LS_OK);
+    for (int i = 0; i < 2; i++) { /* the second time both are one file already */
+        assert_int_equal(ls_link_file("one", "two", &linked), LS_OK);
+        assert_true(linked);
+    }
+    assert_int_equal(ls_write_file("one", "second", 6), LS_OK);
+    assert_int_equal(ls_read_file("two", &text, NULL), LS_OK);
+    assert_string_equal(text, "first");
+    ls_free(text);
+    assert_int_equal(ls_link_file("missing", "two", &linked), LS_OK);
+    assert_false(linked);
+    assert_true(ls_path_exists("two"));
+    assert_int_equal(unlink("one"), 0);
+    assert_int_equal(unlink("two"), 0);
+    DIR *d = opendir(".");
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+        assert_null(strstr(e->d_name, ".tmp-"));
+    closedir(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
@@ -253,6 +278,7 @@ int main(void) {
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_make_directories),
+        cmocka_unit_test(test_second_name),
         cmocka_unit_test(test_hash),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

@@ -53,6 +53,11 @@ ls_status ls_pending_commit(ls_pending_file *file) LS_MUST_CHECK;
 /* Removes the temporary file and frees; safe after commit and on {0}. */
 void ls_pending_abandon(ls_pending_file *file);
 
+/* Makes path, replacing what is there at once, another name of the file `existing` in the same
+ * directory. *linked: false where the file system has no such names; nothing has changed then.
+ * Errors: ERR_IO. */
+ls_status ls_link_file(const char *existing, const char *path, bool *linked) LS_MUST_CHECK;
+
 /* Writes a whole file through ls_pending_*. Errors: ERR_IO. */
 ls_status ls_write_file(const char *path, const char *text, size_t length) LS_MUST_CHECK;
 
