@@ -39,6 +39,11 @@ static json_t *dataset_facts(const ls_run *run) {
     return o;
 }
 
+static json_t *arithmetic_facts(void) {
+    char hex[40];
+    return ls_math_fingerprint(hex) == LS_OK ? json_string(hex) : json_null();
+}
+
 static json_t *start_facts(const ls_run *run, const ls_train_request *request) {
     char text[256], host[256] = "unknown", now[32];
     json_t *o = json_object(), *command = json_array();
@@ -59,6 +64,7 @@ static json_t *start_facts(const ls_run *run, const ls_train_request *request) {
     json_object_set_new(o, "mpi", json_string(ls_comm_version(text, sizeof text)));
     json_object_set_new(o, "hdf5", json_string(ls_h5_version(text)));
     json_object_set_new(o, "blas", json_string(ls_math_blas(text, sizeof text)));
+    json_object_set_new(o, "arithmetic", arithmetic_facts());
     json_object_set_new(o, "dataset", dataset_facts(run));
     if (run->resumed_from != NULL) {
         json_object_set_new(o, "resumed_from", json_string(run->resumed_from));

@@ -25,17 +25,20 @@ static ls_status name_directory(ls_run *run, const ls_train_request *request,
     return st;
 }
 
-/* All ranks must compute alike: OpenBLAS chooses its kernels by the core type. */
-static ls_status check_cores(ls_comm *comm) {
-    char mine[256] = "", first[256];
-    memset(first, 0, sizeof first);
-    ls_math_blas(mine, sizeof mine);
-    memcpy(first, mine, sizeof first);
-    LS_TRY(ls_broadcast(comm, first, sizeof first, 0));
-    ls_status st = LS_OK;
-    if (strcmp(mine, first) != 0)
-        st = ls_hint(ls_fail(LS_ERR_RUNTIME, "OpenBLAS", "rank %d runs %s, rank 0 runs %s",
-                             ls_comm_rank(comm), mine, first),
+/* All ranks must compute alike, whatever OpenBLAS and the maths library chose on their machines. */
+static ls_status check_arithmetic(ls_comm *comm) {
+    struct {
+        char fingerprint[40], blas[216];
+    } mine = {0}, first;
+    ls_status st = ls_math_fingerprint(mine.fingerprint);
+    ls_math_blas(mine.blas, sizeof mine.blas);
+    LS_TRY(ls_agree(comm, st));
+    first = mine;
+    LS_TRY(ls_broadcast(comm, &first, sizeof first, 0));
+    if (strcmp(mine.fingerprint, first.fingerprint) != 0)
+        st = ls_hint(ls_fail(LS_ERR_RUNTIME, "arithmetic",
+                             "rank %d (%s) does not compute the bits of rank 0 (%s)",
+                             ls_comm_rank(comm), mine.blas, first.blas),
                      "use nodes of one kind, or set OPENBLAS_CORETYPE to one core type on all");
     return ls_agree(comm, st);
 }
@@ -160,7 +163,7 @@ ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request, 
         st = ls_config_read(request->config_path, request->sets, request->n_sets, &config);
     st = ls_agree(comm, st);
     if (st == LS_OK)
-        st = check_cores(comm);
+        st = check_arithmetic(comm);
     if (st == LS_OK)
         st = train(&run, request, &config, plan);
     ls_run_free(&run);

@@ -25,4 +25,10 @@ int ls_math_threads(void);
 /* "OpenBLAS 0.3.21 (OpenMP, core Zen)"; buffer holds at least size bytes. Returns buffer. */
 char *ls_math_blas(char *buffer, size_t size);
 
+/* XXH3-128 over the results of some products and functions of fixed inputs: two processes with
+ * the same fingerprint compute alike, two with different ones do not. It tells CPU types apart by
+ * what they compute, whatever OpenBLAS took into account (core type, cache sizes, settings). hex
+ * holds at least 33 bytes; some milliseconds of work. Errors: ERR_MEMORY. */
+ls_status ls_math_fingerprint(char *hex) LS_MUST_CHECK;
+
 #endif

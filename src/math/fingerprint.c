@@ -1,0 +1,82 @@
+/* What this machine's arithmetic computes, as one number. */
+#include <math.h>
+
+#include "lockstep/base/hash.h"
+#include "lockstep/base/memory.h"
+#include "lockstep/base/random.h"
+#include "lockstep/math/gemm.h"
+#include "lockstep/math/math.h"
+
+/* Shapes on both sides of what makes OpenBLAS choose another kernel or cut the inner sum. */
+static const struct {
+    size_t rows, in, out;
+} shapes[] = {{32, 5000, 96}, {32, 784, 10}, {16, 300, 256}, {3, 40, 7}};
+
+enum { FUNCTION_VALUES = 512 };
+
+static void fill(uint32_t stream, size_t n, float *x) {
+    ls_random_key key = ls_random_key_make(0, LS_RANDOM_CHECK, stream);
+    for (size_t i = 0; i < n; i += 4) {
+        uint32_t draw[4];
+        ls_random_quad(key, 0, 0, (uint32_t)(i / 4), draw);
+        for (size_t k = 0; k < 4 && i + k < n; k++)
+            x[i + k] = 2.0f * ls_random_unitf(draw[k]) - 1.0f;
+    }
+}
+
+/* The three products of a dense layer. */
+static ls_status add_products(ls_hasher *h, size_t rows, size_t in, size_t out) {
+    size_t edge[2] = {0, rows}, big = rows * in > in * out ? rows * in : in * out;
+    ls_segments segments = {1, edge};
+    ls_lanes lanes = {0};
+    float *x = NULL, *w = NULL, *y = NULL, *d = NULL;
+    ls_status st = ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes);
+    if (st == LS_OK)
+        st = ls_alloc(rows * in, sizeof *x, "self-test", &x);
+    if (st == LS_OK)
+        st = ls_alloc(in * out, sizeof *w, "self-test", &w);
+    if (st == LS_OK)
+        st = ls_alloc(rows * out, sizeof *y, "self-test", &y);
+    if (st == LS_OK)
+        st = ls_alloc(big, sizeof *d, "self-test", &d);
+    if (st == LS_OK) {
+        fill(1, rows * in, x);
+        fill(2, in * out, w);
+        ls_gemm_forward(&segments, in, out, x, w, NULL, y);
+        ls_hasher_add(h, y, rows * out * sizeof *y);
+        ls_gemm_backward_input(&segments, in, out, y, w, d);
+        ls_hasher_add(h, d, rows * in * sizeof *d);
+        ls_gemm_backward_weight(&segments, &lanes, in, out, x, y, &d);
+        ls_hasher_add(h, d, in * out * sizeof *d);
+    }
+    ls_lanes_free(&lanes);
+    ls_free(x);
+    ls_free(w);
+    ls_free(y);
+    ls_free(d);
+    return st;
+}
+
+/* The maths library chooses variants by the processor, too. */
+static void add_functions(ls_hasher *h) {
+    float x[FUNCTION_VALUES];
+    fill(3, FUNCTION_VALUES, x);
+    for (size_t i = 0; i < FUNCTION_VALUES; i++) {
+        float f[3] = {expf(8 * x[i]), tanhf(3 * x[i]), log1pf(fabsf(100 * x[i]))};
+        double d[3] = {exp(8.0 * (double)x[i]), log(2.0 + (double)x[i]), cos(3.0 * (double)x[i])};
+        ls_hasher_add(h, f, sizeof f);
+        ls_hasher_add(h, d, sizeof d);
+    }
+}
+
+ls_status ls_math_fingerprint(char *hex) {
+    ls_hasher *h = NULL;
+    LS_TRY(ls_hasher_create(&h));
+    ls_status st = LS_OK;
+    for (size_t i = 0; st == LS_OK && i < sizeof shapes / sizeof *shapes; i++)
+        st = add_products(h, shapes[i].rows, shapes[i].in, shapes[i].out);
+    add_functions(h);
+    ls_print_hash(ls_hasher_result(h), hex);
+    ls_hasher_destroy(h);
+    return st;
+}

@@ -1,0 +1,67 @@
+# timeout: 120
+# processors: 2
+"""The arithmetic's fingerprint tells machines apart by what they compute, and ranks that do not
+compute the same bits do not train together."""
+import os
+import platform
+import re
+import subprocess
+import unittest
+
+import h5py
+import numpy as np
+
+import lockstep_test
+from lockstep_test import LOCKSTEP, MPIEXEC, TestCase
+
+CONFIG = """
+data: {file: d.h5, split: {train: 0.8, val: 0.2}}
+model: [{dense: {units: 2}}]
+loss: softmax_cross_entropy
+batch: {size: 8, lanes: 2}
+train: {epochs: 1}
+"""
+# OpenBLAS's builds for several processors take one by its name; this one runs on any x86-64.
+OLD = "Nehalem"
+
+
+def cores_can_be_chosen():
+    if platform.machine() != "x86_64":
+        return False
+    env = dict(os.environ, OPENBLAS_CORETYPE=OLD)
+    out = subprocess.run([LOCKSTEP, "--version"], env=env, text=True, capture_output=True).stdout
+    return f"core {OLD}" in out
+
+
+class Arithmetic(TestCase):
+    def fingerprint(self, **env):
+        out = self.ok("--version", env=env).out
+        return re.search(r"^arithmetic: +([0-9a-f]{32})", out, re.M).group(1)
+
+    def test_threads_do_not_change_it(self):
+        self.assertEqual(len({self.fingerprint(OMP_NUM_THREADS=n) for n in "124"}), 1)
+
+    @unittest.skipUnless(cores_can_be_chosen(), "this OpenBLAS has one kind of kernels")
+    def test_kernels_change_it(self):
+        self.assertNotEqual(self.fingerprint(OPENBLAS_CORETYPE=OLD),
+                            self.fingerprint(OPENBLAS_CORETYPE="Haswell"))
+
+    @unittest.skipUnless(cores_can_be_chosen(), "this OpenBLAS has one kind of kernels")
+    def test_unequal_ranks_do_not_train(self):
+        with h5py.File(self.path("d.h5"), "w") as f:
+            f["X"] = np.arange(80, dtype="f4").reshape(40, 2)
+            f["y"] = np.arange(40, dtype="i4") % 2
+        self.write("c.yaml", CONFIG)
+        command = [LOCKSTEP, "train", "c.yaml"]
+        done = subprocess.run(
+            [MPIEXEC, "-n", "1", "-x", "OPENBLAS_CORETYPE=Haswell", *command, ":",
+             "-n", "1", "-x", f"OPENBLAS_CORETYPE={OLD}", *command],
+            cwd=self.dir, text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stderr.count("lockstep: error:"), 1, done.stderr)
+        self.assertIn("does not compute the bits of rank 0", done.stderr)
+        self.assertFalse(os.path.exists(self.path("runs")))
+
+
+if __name__ == "__main__":
+    lockstep_test.main()
