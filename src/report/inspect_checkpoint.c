@@ -43,9 +43,8 @@ static void text_progress(const ls_trained *t, ls_buffer *out) {
     ls_buffer_addf(out, " of %lld, %llu updates, %s\n", (long long)t->config.train.epochs,
                    (unsigned long long)s->step, ls_print_duration(s->seconds, time));
     if (s->best_epoch > 0)
-        ls_buffer_addf(out, "%-11s%s %.6g in epoch %llu\n", "best",
-                       t->config.train.early_stopping.monitor, s->best_value,
-                       (unsigned long long)s->best_epoch);
+        ls_buffer_addf(out, "%-11s%s %.6g in epoch %llu\n", "best", ls_trained_monitor(t),
+                       s->best_value, (unsigned long long)s->best_epoch);
 }
 
 static void text_data(const ls_trained *t, ls_buffer *out) {
@@ -132,7 +131,7 @@ static json_t *to_json(const char *path, const ls_trained *t, const char *hash) 
     json_object_set_new(o, "best_epoch", json_integer((json_int_t)s->best_epoch));
     json_object_set_new(o, "best_value",
                         isfinite(s->best_value) ? json_real(s->best_value) : json_null());
-    json_object_set_new(o, "monitor", json_string(t->config.train.early_stopping.monitor));
+    json_object_set_new(o, "monitor", json_string(ls_trained_monitor(t)));
     json_object_set_new(o, "data", json_string(t->config.data.file));
     json_object_set_new(o, "features",
                         json_integer((json_int_t)ls_transforms_inputs(t->transforms)));

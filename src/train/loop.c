@@ -34,22 +34,19 @@ typedef struct decision {
     bool best, stop;
 } decision;
 
-/* The value of the monitored metric; NAN where the run has none (no validation rows). */
+/* The value of the monitored metric. */
 static double monitored(const ls_run *run, const ls_epoch_record *r) {
-    const char *monitor = run->t->config.train.early_stopping.monitor;
+    const char *monitor = ls_trained_monitor(run->t);
+    if (strcmp(monitor, "train_loss") == 0)
+        return r->train_loss;
     if (strcmp(monitor, "train_accuracy") == 0)
         return r->train_accuracy;
-    if (strcmp(monitor, "train_loss") == 0 || r->val_score == NULL)
-        return r->train_loss;
     return ls_metric_find(run->t, monitor + strlen("val_"))
         ->value(run->t, r->val_score, run->spread);
 }
 
-static bool higher_is_better(const ls_run *run, const ls_epoch_record *r) {
-    const char *monitor = run->t->config.train.early_stopping.monitor;
-    const char *name = strchr(monitor, '_') + 1;
-    if (r->val_score == NULL && strncmp(monitor, "val_", 4) == 0)
-        return false; /* the training loss stands in */
+static bool higher_is_better(const ls_run *run) {
+    const char *name = strchr(ls_trained_monitor(run->t), '_') + 1;
     return ls_metric_find(run->t, name)->higher_is_better;
 }
 
@@ -57,7 +54,7 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     const ls_config_stopping *s = &run->t->config.train.early_stopping;
     decision d = {.state = run->t->state};
     ls_train_state *state = &d.state;
-    double sign = higher_is_better(run, r) ? -1 : 1, value = sign * monitored(run, r);
+    double sign = higher_is_better(run) ? -1 : 1, value = sign * monitored(run, r);
     bool first = state->best_epoch == 0;
     d.best = first || value < sign * state->best_value;
     if (d.best) {

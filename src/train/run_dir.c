@@ -1,10 +1,12 @@
 /* Names, lock and clean-up of a run directory. */
 #include "run_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lockstep/base/clock.h"
@@ -93,23 +95,49 @@ ls_status ls_run_dir_check(const ls_run_dir *dir, bool resume, bool overwrite, b
     return LS_OK;
 }
 
-static ls_status take_lock(ls_run_dir *dir) {
-    char host[256] = "unknown host", now[32], text[384];
-    (void)gethostname(host, sizeof host - 1);
-    int fd = open(dir->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
+/* Opens the lock file and locks it; *fd is -1 where another process holds it, or where the file
+ * was removed by its last holder between the two calls, *again then. */
+static ls_status open_lock(const ls_run_dir *dir, int *fd, bool *again) {
+    struct stat about;
+    *again = false;
+    *fd = open(dir->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0)
         return ls_fail_errno(LS_ERR_IO, dir->lock, "open");
     struct flock lock = whole_file();
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
-        close(fd);
-        return busy(dir);
+    bool refused = fcntl(*fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES);
+    *again = !refused && fstat(*fd, &about) == 0 && about.st_nlink == 0;
+    if (refused || *again) {
+        close(*fd);
+        *fd = -1;
     } /* a file system without locks protects nothing, but trains */
+    return LS_OK;
+}
+
+static ls_status take_lock(ls_run_dir *dir) {
+    char host[256] = "unknown host", now[32], text[384];
+    int fd = -1;
+    (void)gethostname(host, sizeof host - 1);
+    for (bool again = true; again;)
+        LS_TRY(open_lock(dir, &fd, &again));
+    if (fd < 0)
+        return busy(dir);
     dir->lock_fd = fd;
     int n = snprintf(text, sizeof text, "%s, process %ld, since %s\n", host, (long)getpid(),
                      ls_clock_iso(now));
     if (ftruncate(fd, 0) != 0 || write(fd, text, (size_t)n) != n)
         return ls_fail_errno(LS_ERR_IO, dir->lock, "write");
     return LS_OK;
+}
+
+/* What a killed process had not finished writing, in one of the run's folders. */
+static void remove_unfinished(const char *folder) {
+    DIR *entries = opendir(folder);
+    if (entries == NULL)
+        return;
+    for (const struct dirent *e = readdir(entries); e != NULL; e = readdir(entries))
+        if (strstr(e->d_name, ".tmp-") != NULL)
+            (void)unlinkat(dirfd(entries), e->d_name, 0); /* it only takes room */
+    closedir(entries);
 }
 
 static ls_status remove_old(const ls_run_dir *dir) {
@@ -124,5 +152,7 @@ static ls_status remove_old(const ls_run_dir *dir) {
 ls_status ls_run_dir_open(ls_run_dir *dir, bool overwrite) {
     LS_TRY(ls_make_directories(dir->checkpoints));
     LS_TRY(take_lock(dir));
+    remove_unfinished(dir->path);
+    remove_unfinished(dir->checkpoints);
     return overwrite ? remove_old(dir) : LS_OK;
 }

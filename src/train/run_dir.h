@@ -25,7 +25,8 @@ void ls_run_dir_free(ls_run_dir *dir); /* lets go of the lock, too */
 ls_status ls_run_dir_check(const ls_run_dir *dir, bool resume, bool overwrite,
                            bool *found) LS_MUST_CHECK;
 
-/* Makes the directories and takes the lock; overwrite removes what an earlier run left there.
+/* Makes the directories, takes the lock and removes what a killed process has left unfinished;
+ * overwrite removes all that an earlier run left there.
  * Errors: ERR_IO, ERR_BUSY. */
 ls_status ls_run_dir_open(ls_run_dir *dir, bool overwrite) LS_MUST_CHECK;
 

@@ -203,6 +203,19 @@ static ls_status prepare_data(ls_run *run) {
     return warn_of_missing_classes(run);
 }
 
+/* Few blocks of rows leave lanes without any, and steps smaller than the config says. */
+static void note_empty_lanes(const ls_run *run, const ls_sampler_spec *spec) {
+    size_t empty = 0;
+    for (size_t l = 0; l < spec->lanes; l++)
+        empty += ls_sampler_lane_rows(run->sampler, l) == 0;
+    if (empty > 0 && spec->n_rows >= spec->batch)
+        ls_note(run->log,
+                "%zu of %zu lanes have no rows, so a step has at most %zu rows; data.block_rows of "
+                "%zu would fill all lanes",
+                empty, spec->lanes, (spec->lanes - empty) * (spec->batch / spec->lanes),
+                spec->n_rows / spec->lanes);
+}
+
 static ls_status prepare_sampler(ls_run *run) {
     const ls_config *c = &run->t->config;
     size_t lanes = (size_t)c->batch.lanes;
@@ -221,6 +234,7 @@ static ls_status prepare_sampler(ls_run *run) {
                                "drop leaves no step: %zu training rows, batches of %zu",
                                spec.n_rows, spec.batch),
                        "use batch.last: keep, or a smaller batch.size");
+    note_empty_lanes(run, &spec);
     return ls_lanes_create(lanes, mine, &run->lanes);
 }
 

@@ -105,9 +105,9 @@ static bool is_finished(const ls_run *run) {
 static void say_end(const ls_run *run) {
     const ls_train_state *s = &run->t->state;
     char time[32];
-    ls_note(run->log, "trained %llu epochs in %s; best %s %.6g in epoch %llu",
-            (unsigned long long)s->epoch, ls_print_duration(s->seconds, time),
-            run->t->config.train.early_stopping.monitor, s->best_value,
+    ls_note(run->log, "trained %llu epoch%s in %s; best %s %.6g in epoch %llu",
+            (unsigned long long)s->epoch, s->epoch == 1 ? "" : "s",
+            ls_print_duration(s->seconds, time), ls_trained_monitor(run->t), s->best_value,
             (unsigned long long)s->best_epoch);
     ls_note(run->log, "run directory: %s", run->dir.path);
 }

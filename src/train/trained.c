@@ -1,8 +1,11 @@
 /* What a trained model is made of, and whether its parts fit each other. */
 #include "lockstep/train/trained.h"
 
+#include <string.h>
+
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/data/split.h"
 
 void ls_trained_destroy(ls_trained *t) {
     if (t == NULL)
@@ -16,6 +19,12 @@ void ls_trained_destroy(ls_trained *t) {
     ls_free(t->part);
     ls_free(t->provenance);
     ls_free(t);
+}
+
+const char *ls_trained_monitor(const ls_trained *t) {
+    const char *monitor = t->config.train.early_stopping.monitor;
+    bool val = strncmp(monitor, "val_", 4) == 0;
+    return val && ls_split_count(t->part, t->n_samples, LS_SPLIT_VAL) == 0 ? "train_loss" : monitor;
 }
 
 static ls_status check_classes(const ls_trained *t, const ls_loss_type *loss) {

@@ -54,6 +54,10 @@ typedef struct ls_trained {
 
 void ls_trained_destroy(ls_trained *t);
 
+/* The metric that tells the best epoch: the config's, or train_loss where it is one of validation
+ * rows and there are none. */
+const char *ls_trained_monitor(const ls_trained *t);
+
 /* Plans the model on the transforms' outputs and checks that loss, outputs and targets fit.
  * Errors: ERR_CONFIG with a hint. Not collective. */
 ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) LS_MUST_CHECK;
