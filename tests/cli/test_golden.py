@@ -1,9 +1,9 @@
 """Golden hashes: the weights of small experiments, once written down, stay what they are.
 
 A change of these numbers is a change of what every user's config computes. The hashes are kept in
-golden.json for each type of processor, as OpenBLAS names it, and C library, whose functions are
-part of the result; elsewhere the test is skipped with a notice. To add the machine that you are
-on, or to write down a change that is meant, run (after a build):
+golden.json for each kind of arithmetic (the fingerprint that `lockstep --version` prints: it follows
+from the type of processor, OpenBLAS and the C library); elsewhere the test is skipped with a notice.
+To add the machine that you are on, or to write down a change that is meant, run (after a build):
 
     LOCKSTEP=build/release/lockstep PYTHONPATH=tests/support python3 tests/cli/test_golden.py --record
 """
@@ -21,10 +21,11 @@ FILE = os.path.join(lockstep_test.SOURCE, "tests", "cli", "golden.json")
 
 
 def machine():
-    """What the bits depend on besides the program: "OpenBLAS 0.3.21, core Haswell, glibc 2.36"."""
+    """The fingerprint that the bits depend on, and for the reader what it stands for."""
     version = lockstep_test.run("--version").out
+    arithmetic = re.search(r"^arithmetic: +([0-9a-f]{32})", version, re.M).group(1)
     blas = re.search(r"^BLAS: +(\S+ \S+) .*core (\w+)", version, re.M)
-    return f"{blas.group(1)}, core {blas.group(2)}, {' '.join(platform.libc_ver())}"
+    return arithmetic, f"{blas.group(1)}, core {blas.group(2)}, {' '.join(platform.libc_ver())}"
 
 
 def weights(directory, name):
@@ -45,21 +46,23 @@ def stored():
 
 class Golden(lockstep_test.TestCase):
     def test_weights(self):
-        golden = stored().get(machine())
+        arithmetic, name = machine()
+        golden = stored().get(arithmetic)
         if golden is None:
-            self.skipTest(f"no hashes for {machine()}: {__file__} --record adds them")
+            self.skipTest(f"no hashes for {arithmetic} ({name}): {__file__} --record adds them")
         for name in experiments.EXPERIMENTS:
             with self.subTest(experiment=name):
                 self.assertEqual(weights(self.dir, name), golden.get(name))
 
 
 def record():
-    golden = stored()
+    golden, (arithmetic, name) = stored(), machine()
     with tempfile.TemporaryDirectory() as directory:
-        golden[machine()] = {n: weights(directory, n) for n in experiments.EXPERIMENTS}
+        golden[arithmetic] = {n: weights(directory, n) for n in experiments.EXPERIMENTS}
+    golden[arithmetic]["machine"] = name
     with open(FILE, "w", encoding="utf-8") as f:
         f.write(json.dumps(golden, indent=2, sort_keys=True) + "\n")
-    print(f"recorded {machine()}")
+    print(f"recorded {arithmetic} ({name})")
 
 
 if __name__ == "__main__":
