@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
 
 #define WORD_MAX 64
@@ -57,4 +58,18 @@ const char *ls_nearest(const char *s, const char *const *words, size_t count) {
         }
     }
     return best;
+}
+
+ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
+                          const char *known) {
+    const char *nearest = ls_nearest(given, names, count);
+    if (nearest != NULL)
+        return ls_hint(st, "did you mean '%s'?", nearest);
+    ls_buffer all = {0};
+    for (size_t i = 0; i < count; i++)
+        ls_buffer_addf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    if (all.status == LS_OK && count > 0)
+        st = ls_hint(st, "%s: %s", known, all.data);
+    ls_buffer_free(&all);
+    return st;
 }

@@ -26,9 +26,8 @@ static ls_status unknown_option(const ls_arg *table, const char *word, size_t le
         length = sizeof given - 1;
     memcpy(given, word, length);
     given[length] = '\0';
-    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "unknown option '%s'", given);
-    const char *near = ls_nearest(given, names, n);
-    return near != NULL ? ls_hint(st, "did you mean '%s'?", near) : st;
+    return ls_hint_nearest(ls_fail(LS_ERR_USAGE, NULL, "unknown option '%s'", given), given, names,
+                           n, "the options");
 }
 
 /* The row that word names, up to a '=' in a long option; NULL where none does. */

@@ -41,10 +41,8 @@ static ls_status unknown_command(const char *name) {
     size_t n = 0;
     for (; commands[n] != NULL; n++)
         names[n] = commands[n]->name;
-    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "unknown command '%s'", name);
-    const char *near = ls_nearest(name, names, n);
-    return near != NULL ? ls_hint(st, "did you mean '%s'?", near)
-                        : ls_hint(st, "lockstep --help lists the commands");
+    return ls_hint_nearest(ls_fail(LS_ERR_USAGE, NULL, "unknown command '%s'", name), name, names,
+                           n, "the commands");
 }
 
 /* The one place where a failure is printed. */

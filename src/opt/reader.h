@@ -22,9 +22,4 @@ void ls_read_null(const ls_opt *row, void *field);
 #define LS_DESCRIPTION_MAX 80
 char *ls_describe(const ls_node *node, char buffer[LS_DESCRIPTION_MAX]);
 
-/* Adds "did you mean 'x'?", or a list of all that is known, to a failure; returns st. known is
- * what the list is of: "the keys here". */
-ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
-                          const char *known);
-
 #endif

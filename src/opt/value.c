@@ -26,20 +26,6 @@ char *ls_describe(const ls_node *node, char buffer[LS_DESCRIPTION_MAX]) {
     return buffer;
 }
 
-ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
-                          const char *known) {
-    const char *nearest = ls_nearest(given, names, count);
-    if (nearest != NULL)
-        return ls_hint(st, "did you mean '%s'?", nearest);
-    ls_buffer all = {0};
-    for (size_t i = 0; i < count; i++)
-        ls_buffer_addf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
-    if (all.status == LS_OK && count > 0)
-        st = ls_hint(st, "%s: %s", known, all.data);
-    ls_buffer_free(&all);
-    return st;
-}
-
 static ls_status fail_kind(const ls_reader *r, const ls_node *node, const char *expected) {
     char got[LS_DESCRIPTION_MAX];
     return ls_node_fail(node, "%s: expected %s, got %s", r->path.text, expected,

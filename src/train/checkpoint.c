@@ -22,36 +22,23 @@ static void array_name(char *name, size_t size, const char *slot, const ls_param
 
 #define NAME_MAX_BYTES (LS_PARAM_NAME_MAX + 64)
 
-static ls_status write_weights(ls_h5 *file, const ls_model *m) {
+/* All parameters between the model and the file. */
+static ls_status move_weights(ls_h5 *file, ls_model *m, bool save) {
     for (size_t p = 0; p < m->n_params; p++) {
         const ls_param *param = &m->params[p];
         char name[NAME_MAX_BYTES];
+        float *w = m->weights + param->offset;
         ls_array_io *a = NULL;
         array_name(name, sizeof name, NULL, param);
-        LS_TRY(ls_array_io_create(file, name, param, &a));
-        ls_status st = ls_array_io_write(a, m->weights + param->offset, param->count);
+        LS_TRY(save ? ls_array_io_create(file, name, param, &a)
+                    : ls_array_io_open(file, name, param, &a));
+        ls_status st =
+            save ? ls_array_io_write(a, w, param->count) : ls_array_io_read(a, w, param->count);
         if (st != LS_OK) {
             ls_array_io_abandon(a);
             return st;
         }
-        LS_TRY(ls_array_io_finish_write(a));
-    }
-    return LS_OK;
-}
-
-static ls_status read_weights(ls_h5 *file, ls_model *m) {
-    for (size_t p = 0; p < m->n_params; p++) {
-        const ls_param *param = &m->params[p];
-        char name[NAME_MAX_BYTES];
-        ls_array_io *a = NULL;
-        array_name(name, sizeof name, NULL, param);
-        LS_TRY(ls_array_io_open(file, name, param, &a));
-        ls_status st = ls_array_io_read(a, m->weights + param->offset, param->count);
-        if (st != LS_OK) {
-            ls_array_io_abandon(a);
-            return st;
-        }
-        LS_TRY(ls_array_io_finish_read(a));
+        LS_TRY(save ? ls_array_io_finish_write(a) : ls_array_io_finish_read(a));
     }
     return LS_OK;
 }
@@ -144,7 +131,7 @@ ls_status ls_checkpoint_save(ls_comm *comm, const char *path, const ls_trained *
         if (st == LS_OK)
             st = ls_checkpoint_write_parts(file, t);
         if (st == LS_OK)
-            st = write_weights(file, t->model);
+            st = move_weights(file, t->model, true);
     }
     st = move_optimizer(comm, file, t, exchange, state, true, st);
     if (root) {
@@ -167,7 +154,7 @@ ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) {
     if (st == LS_OK)
         st = ls_checkpoint_read_parts(file, t);
     if (st == LS_OK && weights)
-        st = read_weights(file, t->model);
+        st = move_weights(file, t->model, false);
     ls_h5_destroy(file);
     if (st == LS_OK)
         *out = t;

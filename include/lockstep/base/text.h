@@ -83,4 +83,9 @@ char *ls_print_bytes(double bytes, char *buffer);
  * none is near enough to be meant. */
 const char *ls_nearest(const char *s, const char *const *words, size_t count);
 
+/* Adds "did you mean 'x'?", or a list of all that is known, to the failure just recorded; returns
+ * st. known is what the list is of: "the keys here". */
+ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
+                          const char *known);
+
 #endif

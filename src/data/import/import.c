@@ -38,15 +38,8 @@ static ls_status find_format(const char *name, const ls_import_format **out) {
         if (strcmp(names[n], name) == 0)
             return LS_OK;
     }
-    ls_buffer all = {0};
-    for (size_t i = 0; i < n; i++)
-        ls_buffer_addf(&all, "%s%s", i ? ", " : "", names[i]);
-    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "import: unknown format '%s'", name);
-    const char *near = ls_nearest(name, names, n);
-    st = near ? ls_hint(st, "did you mean '%s'?", near)
-              : ls_hint(st, "the formats are %s", all.data ? all.data : "");
-    ls_buffer_free(&all);
-    return st;
+    return ls_hint_nearest(ls_fail(LS_ERR_USAGE, NULL, "import: unknown format '%s'", name), name,
+                           names, n, "the formats");
 }
 
 static ls_status check_options(const ls_import_format *format, const ls_import *what) {

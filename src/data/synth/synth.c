@@ -19,15 +19,8 @@ ls_status ls_synth_find(const char *name, const ls_synth_kind **out) {
         if (strcmp(names[n], name) == 0)
             return LS_OK;
     }
-    ls_buffer all = {0};
-    for (size_t i = 0; i < n; i++)
-        ls_buffer_addf(&all, "%s%s", i ? ", " : "", names[i]);
-    ls_status st = ls_fail(LS_ERR_USAGE, NULL, "synth: unknown kind of data '%s'", name);
-    const char *near = ls_nearest(name, names, n);
-    st = near ? ls_hint(st, "did you mean '%s'?", near)
-              : ls_hint(st, "there are: %s", all.data ? all.data : "");
-    ls_buffer_free(&all);
-    return st;
+    return ls_hint_nearest(ls_fail(LS_ERR_USAGE, NULL, "synth: unknown kind of data '%s'", name),
+                           name, names, n, "the kinds");
 }
 
 static ls_status settle(const char *name, size_t *n, size_t fallback, size_t most) {
