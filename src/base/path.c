@@ -98,3 +98,12 @@ ls_status ls_make_directories(const char *path) {
     ls_free(part);
     return st;
 }
+
+ls_status ls_check_output(const char *out, const char *input) {
+    struct stat a, b;
+    if (input == NULL || stat(input, &a) != 0 || stat(out, &b) != 0 || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_USAGE, out, "is an input file, and would be overwritten"),
+                   "name another output with -o");
+}

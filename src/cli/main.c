@@ -67,6 +67,13 @@ static bool wants_help(int argc, char **argv) {
     return false;
 }
 
+/* Results that did not reach stdout, on a full disk say, are a failure like any other. */
+static ls_status flush_results(ls_status st) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return st;
+    return st == LS_OK ? ls_fail_errno(LS_ERR_IO, "standard output", "write") : st;
+}
+
 /* Runs one command (NULL: argv names none) on all ranks and returns the exit code that they share.
  */
 static int run_command(const ls_command *command, int argc, char **argv) {
@@ -86,7 +93,7 @@ static int run_command(const ls_command *command, int argc, char **argv) {
         st = unknown_command(argv[1]);
     else if (st == LS_OK && (rank == 0 || !command->root_only))
         st = command->run(&cli);
-    st = ls_agree(cli.comm, st);
+    st = ls_agree(cli.comm, flush_results(st));
     ls_log_destroy(cli.log);
     int code = rank == 0 ? report(st) : ls_status_exit_code(st);
     fflush(NULL);
@@ -101,16 +108,16 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_usage(stdout);
-        return 0;
+        return report(flush_results(LS_OK));
     }
     if (strcmp(argv[1], "--version") == 0) {
         ls_print_version(stdout);
-        return 0;
+        return report(flush_results(LS_OK));
     }
     const ls_command *command = find_command(argv[1]);
     if (command != NULL && wants_help(argc - 2, argv + 2)) {
         fputs(command->usage, stdout);
-        return 0;
+        return report(flush_results(LS_OK));
     }
     return run_command(command, argc, argv);
 }

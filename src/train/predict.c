@@ -74,6 +74,8 @@ static ls_status run_rounds(predictor *w, ls_progress *progress) {
 
 static ls_status begin(predictor *w, const ls_predict_request *request) {
     const ls_trained *t = w->a.t;
+    LS_TRY(ls_check_output(request->out, w->a.ds->path));
+    LS_TRY(ls_check_output(request->out, w->a.path));
     w->columns = t->target == LS_TARGET_CLASSES ? t->classes.count : t->n_targets;
     size_t widest = w->columns > t->model->out_size ? w->columns : t->model->out_size;
     LS_TRY(ls_alloc(LS_BLOCK_ROWS * widest, sizeof *w->p, "predictions", &w->p));

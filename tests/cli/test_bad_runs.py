@@ -54,6 +54,7 @@ class BadRuns(refusals.TestCase):
             for args in ([], ["--resume"], ["--overwrite"]):
                 self.fails(2, "train", config, "--run-dir", self.run_dir, *args, ranks=RANKS,
                            says=[self.run_dir, "in use by", f"process {first.pid}", "--run-dir"])
+            self.ok("train", config, "--run-dir", self.run_dir, "--dry-run")
             self.assertIsNone(first.poll())
         finally:
             first.kill()
@@ -224,7 +225,29 @@ class BadRuns(refusals.TestCase):
             self.refused(1, [self.path("absent")], "predict", self.run_dir, "--data", data, "-o",
                          self.path("absent", out))
 
+    def test_predict_onto_its_own_input(self):
+        data = self.named()
+        os.symlink(data, self.path("link.h5"))
+        checkpoint = self.path("run", "checkpoints", "best.h5")
+        for out in (data, self.path("link.h5"), checkpoint):
+            self.refused(2, [out, "would be overwritten", "-o"], "predict", self.run_dir, "--data",
+                         data, "-o", out)
+        self.ok("evaluate", self.run_dir, "--data", data)
+
     # ---- a full disk ----
+
+    def test_results_that_can_not_be_printed(self):
+        """Under mpiexec stdout is a pipe, so this is one process."""
+        data = self.named()
+        for args in (["evaluate", self.run_dir, "--data", data, "--json"],
+                     ["inspect", self.run_dir], ["train", "--help-config"], ["--version"],
+                     ["train", self.config(), "--dry-run"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                r = subprocess.run([lockstep_test.LOCKSTEP, *args], stdout=full, text=True,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+            self.assertEqual(r.returncode, 1, args)
+            self.assertEqual(r.stderr.count("lockstep: error:"), 1)
+            self.assertIn("standard output: write: No space left on device", r.stderr)
 
     def small_disk(self, megabytes):
         disk = self.path("disk")

@@ -29,6 +29,10 @@ bool ls_path_is_directory(const char *path);
 /* Whether path ends with suffix, ".h5" say; ASCII case is ignored. */
 bool ls_path_has_suffix(const char *path, const char *suffix);
 
+/* Checks that the file out, which is going to be replaced, is not the file input (NULL: none).
+ * Errors: ERR_USAGE. */
+ls_status ls_check_output(const char *out, const char *input) LS_MUST_CHECK;
+
 /* Creates a directory and its missing parents. Errors: ERR_IO. */
 ls_status ls_make_directories(const char *path) LS_MUST_CHECK;
 

@@ -3,7 +3,6 @@
 #include "lockstep/data/import.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "import_private.h"
 #include "lockstep/base/error.h"
@@ -60,22 +59,12 @@ static ls_status check_options(const ls_import_format *format, const ls_import *
     return LS_OK;
 }
 
-/* The output replaces a file of its name, so it must be none of the inputs. */
-static ls_status check_output(const ls_import *what, const char *input) {
-    struct stat in, out;
-    if (!input || stat(input, &in) != 0 || stat(what->out, &out) != 0 || in.st_dev != out.st_dev ||
-        in.st_ino != out.st_ino)
-        return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_USAGE, what->out, "is an input file, and would be overwritten"),
-                   "name another output with -o");
-}
-
 ls_status ls_import_run(const char *name, const ls_import *what, ls_log *log) {
     const ls_import_format *format = NULL;
     LS_TRY(find_format(name, &format));
     LS_TRY(check_options(format, what));
     for (size_t i = 0; i < what->n_inputs; i++)
-        LS_TRY(check_output(what, what->inputs[i]));
-    LS_TRY(check_output(what, what->attributes));
+        LS_TRY(ls_check_output(what->out, what->inputs[i]));
+    LS_TRY(ls_check_output(what->out, what->attributes));
     return format->run(what, log);
 }
