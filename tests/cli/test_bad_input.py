@@ -1,4 +1,5 @@
 # processors: 2
+# timeout: 900
 """What train, evaluate and predict say to a dataset, a config or a call that they can not use.
 
 Each case runs on 1 and on 3 ranks and must end by itself with one error line that names the place

@@ -1,4 +1,5 @@
 # processors: 2
+# timeout: 900
 """The config alone decides the result: the same bits on any number of ranks and threads.
 
 Checkpoints are compared array by array, metrics.jsonl line by line, the output of evaluate and
