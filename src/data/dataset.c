@@ -12,6 +12,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
+#include "lockstep/math/vector.h"
 
 ls_dataset_paths ls_dataset_default_paths(const char *file) {
     return (ls_dataset_paths){.file = file,
@@ -170,16 +171,6 @@ static ls_status read_turned(ls_dataset *ds, size_t first_row, size_t rows, size
     return LS_OK;
 }
 
-bool ls_floats_finite(const float *x, size_t count) {
-    uint32_t bad = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-    }
-    return !bad;
-}
-
 void ls_dataset_place(const ls_dataset *ds, size_t row, size_t column, char *buffer, size_t size) {
     char sample[LS_DATASET_PLACE_MAX / 4] = "", feature[LS_DATASET_PLACE_MAX / 4] = "";
     if (ds->samples.count)
@@ -219,7 +210,7 @@ ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, siz
 ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                           size_t columns, float *out) {
     LS_TRY(ls_dataset_read_raw(ds, first_row, rows, first_column, columns, out));
-    if (ls_floats_finite(out, rows * columns))
+    if (!ls_any_not_finite(rows * columns, out))
         return LS_OK;
     size_t i = 0;
     while (isfinite(out[i]))

@@ -10,9 +10,6 @@
  * quantities that were stored as integers. */
 #define LS_DATASET_CODES_MAX 65536
 
-/* Whether none is NaN or infinite. */
-bool ls_floats_finite(const float *x, size_t count);
-
 /* Reads y, classes and targets; *ds knows n_samples. Errors: ERR_DATA. */
 ls_status ls_dataset_read_targets(ls_dataset *ds, const ls_dataset_paths *paths) LS_MUST_CHECK;
 

@@ -27,8 +27,7 @@ static ls_status create_file(ls_dataset_writer *w, const char *path, int gzip_le
     const size_t chunk[2] = {at_most(w->n_samples, LS_CHUNK_SAMPLES),
                              at_most(w->n_features, LS_CHUNK_FEATURES)};
     LS_TRY(ls_pending_begin(&w->pending, path));
-    LS_TRY(ls_h5_create(w->pending.temporary_path, &w->file));
-    LS_TRY(ls_h5_rename(w->file, path));
+    LS_TRY(ls_h5_create_pending(&w->pending, &w->file));
     return ls_h5_array_create(w->file, "/X", LS_H5_F32, 2, dim, chunk, gzip_level, &w->x);
 }
 

@@ -45,16 +45,17 @@ ls_status ls_h5_check_disk(const ls_h5 *file) {
 
 /* ---- open and close ---- */
 
-static ls_status new_file(const char *path, int flags, ls_h5 **out) {
+/* name: what messages call it. */
+static ls_status new_file(const char *path, const char *name, int flags, ls_h5 **out) {
     ls_h5 *file = NULL;
     LS_TRY(ls_alloc(1, sizeof *file, "HDF5 file", &file));
     file->id = -1;
     file->writable = (flags & O_CREAT) != 0;
-    ls_status st = ls_strdup(path, &file->path);
+    ls_status st = ls_strdup(name, &file->path);
     if (st == LS_OK && (file->disk.fd = open(path, flags | O_CLOEXEC, 0666)) < 0)
         st = errno == ENOENT && !file->writable
-                 ? ls_fail(LS_ERR_DATA, path, "no such file")
-                 : ls_fail_errno(file->writable ? LS_ERR_IO : LS_ERR_DATA, path, "open");
+                 ? ls_fail(LS_ERR_DATA, name, "no such file")
+                 : ls_fail_errno(file->writable ? LS_ERR_IO : LS_ERR_DATA, name, "open");
     if (st != LS_OK) {
         ls_free(file->path);
         ls_free(file);
@@ -68,7 +69,7 @@ static ls_status new_file(const char *path, int flags, ls_h5 **out) {
 ls_status ls_h5_open(const char *path, ls_h5 **out) {
     ls_h5 *file = NULL;
     *out = NULL;
-    LS_TRY(new_file(path, O_RDONLY, &file));
+    LS_TRY(new_file(path, path, O_RDONLY, &file));
     struct stat about;
     ls_status st = LS_OK;
     const hid_t access = ls_h5_disk_access(&file->disk);
@@ -97,10 +98,10 @@ ls_status ls_h5_open(const char *path, ls_h5 **out) {
     return LS_OK;
 }
 
-ls_status ls_h5_create(const char *path, ls_h5 **out) {
+static ls_status create(const char *path, const char *name, ls_h5 **out) {
     ls_h5 *file = NULL;
     *out = NULL;
-    LS_TRY(new_file(path, O_RDWR | O_CREAT | O_TRUNC, &file));
+    LS_TRY(new_file(path, name, O_RDWR | O_CREAT | O_TRUNC, &file));
     const hid_t access = ls_h5_disk_access(&file->disk);
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     /* No times inside: equal contents make equal files. */
@@ -119,6 +120,14 @@ ls_status ls_h5_create(const char *path, ls_h5 **out) {
     }
     *out = file;
     return LS_OK;
+}
+
+ls_status ls_h5_create(const char *path, ls_h5 **out) {
+    return create(path, path, out);
+}
+
+ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) {
+    return create(pending->temporary_path, pending->path, out);
 }
 
 ls_status ls_h5_close(ls_h5 *file) {
@@ -147,14 +156,6 @@ void ls_h5_destroy(ls_h5 *file) {
 
 const char *ls_h5_path(const ls_h5 *file) {
     return file->path;
-}
-
-ls_status ls_h5_rename(ls_h5 *file, const char *name) {
-    char *copy = NULL;
-    LS_TRY(ls_strdup(name, &copy));
-    ls_free(file->path);
-    file->path = copy;
-    return LS_OK;
 }
 
 char *ls_h5_version(char *buffer) {

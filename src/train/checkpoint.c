@@ -127,7 +127,7 @@ ls_status ls_checkpoint_save(ls_comm *comm, const char *path, const ls_trained *
     if (root) {
         st = ls_pending_begin(&pending, path);
         if (st == LS_OK)
-            st = ls_h5_create(pending.temporary_path, &file);
+            st = ls_h5_create_pending(&pending, &file);
         if (st == LS_OK)
             st = ls_checkpoint_write_parts(file, t);
         if (st == LS_OK)

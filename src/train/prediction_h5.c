@@ -25,7 +25,7 @@ static ls_status begin(ls_prediction_file *f) {
     size_t dim[2] = {f->ds->n_samples, f->columns};
     LS_TRY(ls_alloc(1, sizeof *s, "predictions", &s));
     f->state = s;
-    LS_TRY(ls_h5_create(f->pending.temporary_path, &s->file));
+    LS_TRY(ls_h5_create_pending(&f->pending, &s->file));
     LS_TRY(ls_h5_array_create(s->file, classes ? "/probabilities" : "/outputs", LS_H5_F32, 2, dim,
                               NULL, 0, &s->p));
     if (classes)

@@ -290,7 +290,7 @@ class BadRuns(refusals.TestCase):
         data = experiments.classes(self.path("many.h5"), 20000, 6, 3)
         self.fill(disk, 1 << 16)
         for name in ("p.csv", "p.h5"):
-            self.refused(1, [disk, name, "No space left on device", "hint:"], "predict",
+            self.refused(1, [f"error: {disk}/{name}: ", "No space left on device", "hint:"], "predict",
                          self.run_dir, "--data", data, "-o", f"{disk}/{name}")
 
     # ---- divergence ----

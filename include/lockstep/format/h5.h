@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/base/file.h"
 #include "lockstep/base/status.h"
 #include "lockstep/base/text.h"
 
@@ -50,16 +51,17 @@ ls_status ls_h5_open(const char *path, ls_h5 **out) LS_MUST_CHECK;
 /* Creates, replacing what is there. Errors: ERR_IO. */
 ls_status ls_h5_create(const char *path, ls_h5 **out) LS_MUST_CHECK;
 
+/* Creates what ls_pending_commit will give its name, by which messages call it. Errors: ERR_IO. */
+ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) LS_MUST_CHECK;
+
 /* Flushes and closes; the writer's last chance to see a full disk. Errors: ERR_IO. Frees. */
 ls_status ls_h5_close(ls_h5 *file) LS_MUST_CHECK;
 
 /* Closes without a result, for readers and on the way out of an error; safe on NULL. */
 void ls_h5_destroy(ls_h5 *file);
 
-/* What the file is called in messages: the path it was opened by, unless ls_h5_rename gave
- * another (for a file that is written under a temporary name). */
+/* What the file is called in messages. */
 const char *ls_h5_path(const ls_h5 *file);
-ls_status ls_h5_rename(ls_h5 *file, const char *name) LS_MUST_CHECK;
 
 /* Whether an array or group of that absolute name ("/X") is there. */
 bool ls_h5_has(const ls_h5 *file, const char *name);

@@ -12,6 +12,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/text.h"
+#include "lockstep/math/vector.h"
 
 ls_status ls_chain_create(size_t inputs, size_t count, ls_transforms **out) {
     ls_transforms *t = NULL;
@@ -104,7 +105,7 @@ size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size
         else if (kind->affine)
             apply_affine(&t->step[k], first, count, row);
     }
-    return ls_floats_finite(row, count) ? LS_NOT_FOUND : end;
+    return ls_any_not_finite(count, row) ? end : LS_NOT_FOUND;
 }
 
 ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
