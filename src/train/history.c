@@ -31,6 +31,8 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     json_object_set_new(o, "best", json_boolean(r->best));
     json_object_set_new(o, "seconds", number(r->seconds));
     json_object_set_new(o, "samples_per_s", number(r->rows_per_s));
+    json_object_set_new(o, "steps_s", number(r->steps_s));
+    json_object_set_new(o, "wait_s", number(r->wait_s));
     return o;
 }
 

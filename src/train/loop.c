@@ -115,6 +115,7 @@ static ls_status run_steps(ls_run *run, bool *stop) {
     LS_TRY(ls_agree(run->comm,
                     ls_progress_create(run->log, what, "rows", (double)run->n_rows[0], &progress)));
     ls_sampler_begin_epoch(run->sampler, (uint32_t)state->epoch);
+    run->wait_s = 0;
     ls_status st = LS_OK;
     while (st == LS_OK && !*stop && state->epoch_step < steps) {
         st = ls_run_step(run, (size_t)state->epoch_step, stop);
@@ -134,7 +135,9 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *
     ls_epoch_record r = {
         .train_loss = state->train_loss / rows,
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
-        .rows_per_s = (rows - rows_before) / trained};
+        .rows_per_s = (rows - rows_before) / trained,
+        .steps_s = trained};
+    LS_TRY(ls_run_mean_wait(run, &r.wait_s));
     state->epoch++;
     state->epoch_step = 0;
     state->train_loss = state->train_correct = state->train_rows = 0;

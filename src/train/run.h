@@ -55,6 +55,7 @@ typedef struct ls_run {
     ls_optimizer_state optimizer;
     double *message;       /* what the ranks tell each other in a step */
     size_t *message_bytes; /* [ranks] */
+    double wait_s;         /* of this epoch's steps, in exchanges with the other ranks */
 
     ls_blocks *val; /* NULL where there are no validation rows */
     double *spread; /* [targets] of the validation rows, or NULL */
@@ -79,6 +80,9 @@ void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out);
  * ERR_DIVERGED. */
 ls_status ls_run_step(ls_run *run, size_t step, bool *stop) LS_MUST_CHECK;
 
+/* The seconds of run->wait_s, the mean over ranks. Collective. */
+ls_status ls_run_mean_wait(ls_run *run, double *seconds) LS_MUST_CHECK;
+
 /* loop.c: epochs to the end. Collective. */
 ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 
@@ -87,6 +91,7 @@ typedef struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
     const double *val_score;           /* NULL: none */
     double seconds, rows_per_s;
+    double steps_s, wait_s; /* of its steps; in exchanges, the mean over ranks */
     bool best;
 } ls_epoch_record;
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/math/vector.h"
 #include "lockstep/optim/optimizer.h"
@@ -62,7 +63,9 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, bo
         run->message_bytes[r] =
             (HEADER + PER_LANE * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
             sizeof *run->message;
+    double begin = ls_clock_s();
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
+    run->wait_s += ls_clock_s() - begin;
     *stop = false;
     for (int r = 0; r < ranks; r++) {
         const double *part = part_of(run, r);
@@ -80,11 +83,16 @@ static ls_status update(ls_run *run) {
     const float *sum = NULL;
     ls_model *m = run->t->model;
     ls_tree_range own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm));
+    double begin = ls_clock_s();
     LS_TRY(ls_exchange_reduce(run->exchange, (const float *const *)run->gradient, &sum));
+    run->wait_s += ls_clock_s() - begin;
     run->t->state.step++;
     ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, own.count,
                         m->weights + own.first, sum, run->optimizer.slot);
-    return ls_exchange_gather(run->exchange, m->weights);
+    begin = ls_clock_s();
+    ls_status st = ls_exchange_gather(run->exchange, m->weights);
+    run->wait_s += ls_clock_s() - begin;
+    return st;
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
@@ -113,5 +121,16 @@ ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
     state->train_correct += correct;
     state->train_rows += (double)count;
     state->epoch_step = step + 1;
+    return LS_OK;
+}
+
+/* The buffer of a step's message is free between steps. */
+ls_status ls_run_mean_wait(ls_run *run, double *seconds) {
+    size_t ranks = (size_t)ls_comm_size(run->comm);
+    for (size_t r = 0; r < ranks; r++)
+        run->message_bytes[r] = sizeof *run->message;
+    run->message[ls_comm_rank(run->comm)] = run->wait_s;
+    LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
+    *seconds = ls_tree_sum(run->message, ranks, 1) / (double)ranks;
     return LS_OK;
 }

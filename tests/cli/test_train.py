@@ -47,10 +47,11 @@ class Files(TestCase):
         for line in lines:
             self.assertEqual(sorted(line), sorted([
                 "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr",
-                "best", "seconds", "samples_per_s"]))
+                "best", "seconds", "samples_per_s", "steps_s", "wait_s"]))
             self.assertEqual(line["lr"], 0.001)
             self.assertGreater(line["seconds"], 0)
             self.assertGreater(line["samples_per_s"], 0)
+            self.assertTrue(0 <= line["wait_s"] < line["steps_s"] < line["seconds"], line)
 
     def test_metrics_of_values(self):
         experiments.values(self.path("d.h5"), 90, 6, 2)

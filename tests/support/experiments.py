@@ -162,5 +162,6 @@ def metrics(run_dir):
     with open(f"{run_dir}/metrics.jsonl", encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
     for line in lines:
-        del line["seconds"], line["samples_per_s"]
+        for key in ("seconds", "samples_per_s", "steps_s", "wait_s"):
+            del line[key]
     return lines
