@@ -152,7 +152,7 @@ step_train() {
         ls_die "there is no mpirun" "install Open MPI, or load its module: module load OpenMPI"
     begin=$(ls_now)
     before=$(time_of "$run/checkpoints/last.h5")
-    ls_say "[4/5] training: mpirun -n 2 lockstep train configs/fashion-mnist.yaml, $OMP_NUM_THREADS thread(s) a rank"
+    ls_say "[4/5] training: mpirun -n 2 lockstep train configs/fashion-mnist.yaml"
     mpirun -n 2 "$lockstep" train "$ls_home/configs/fashion-mnist.yaml" --run-dir "$run" --resume \
         "${file[@]}" "${overrides[@]}" || code=$?
     case $code in
@@ -189,11 +189,8 @@ step_packages
 ls_mpi_settings
 step_build
 step_data
-cores=$(ls_cores)
-export OMP_NUM_THREADS=$((cores > 1 ? cores / 2 : 1))
+# The ranks divide the cores: lockstep counts them itself.
 step_train
-# One process uses all cores.
-export OMP_NUM_THREADS=$cores
 step_evaluate
 
 cat <<END

@@ -45,6 +45,7 @@ static ls_status train(ls_cli *cli, ls_train_request *request, ls_arg_list *file
     request->n_sets = sets->count;
     request->argc = cli->argc;
     request->argv = cli->argv;
+    request->warning = cli->threads_warning;
     ls_status st = ls_train(cli->comm, cli->log, request, &plan);
     if (st == LS_OK && plan.data != NULL)
         fputs(plan.data, stdout);

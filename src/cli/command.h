@@ -17,6 +17,7 @@ typedef struct ls_cli {
     ls_log *log; /* NULL on all ranks but 0 */
     int argc;    /* arguments behind the command's name */
     char **argv;
+    char threads_warning[512]; /* rank 0: threads do not fit the machine, see train/threads.h */
 } ls_cli;
 
 typedef struct ls_command {

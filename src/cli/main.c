@@ -6,7 +6,7 @@
 #include "command.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
-#include "lockstep/math/math.h"
+#include "lockstep/train/threads.h"
 #include "version.h"
 
 /* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
@@ -84,11 +84,12 @@ static int run_command(const ls_command *command, int argc, char **argv) {
     if (st != LS_OK)
         return report(st);
     int rank = ls_comm_rank(cli.comm);
-    ls_math_share_threads(ls_comm_node_ranks(cli.comm));
     cli.argc = argc - 2;
     cli.argv = argv + 2;
     st = rank == 0 ? ls_log_create(false, &cli.log) : LS_OK;
     st = ls_agree(cli.comm, st);
+    if (st == LS_OK)
+        st = ls_threads_share(cli.comm, cli.threads_warning, sizeof cli.threads_warning);
     if (st == LS_OK && command == NULL)
         st = unknown_command(argv[1]);
     else if (st == LS_OK && (rank == 0 || !command->root_only))

@@ -75,13 +75,22 @@ int ls_comm_size(const ls_comm *comm) {
     return comm->size;
 }
 
-int ls_comm_node_ranks(ls_comm *comm) {
+ls_status ls_allgather_node(ls_comm *comm, const void *mine, size_t bytes, void **all,
+                            size_t *ranks, size_t *me) {
     MPI_Comm node;
-    int size = 1;
+    int size = 1, rank = 0;
     LS_MPI(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
     LS_MPI(comm, MPI_Comm_size(node, &size));
+    LS_MPI(comm, MPI_Comm_rank(node, &rank));
+    *ranks = (size_t)size;
+    *me = (size_t)rank;
+    ls_status st = ls_agree(comm, ls_alloc(*ranks, bytes, "facts of the ranks", all));
+    if (st == LS_OK)
+        LS_MPI(comm, MPI_Allgather(mine, (int)bytes, MPI_BYTE, *all, (int)bytes, MPI_BYTE, node));
+    else
+        ls_free(*all);
     LS_MPI(comm, MPI_Comm_free(&node));
-    return size;
+    return st;
 }
 
 ls_tree_range ls_share(size_t n, size_t parts, size_t part) {

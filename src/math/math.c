@@ -2,9 +2,7 @@
 #include "lockstep/math/math.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cblas.h>
 #ifdef _OPENMP
@@ -47,23 +45,19 @@ ls_status ls_math_init(void) {
     return LS_OK;
 }
 
-void ls_math_share_threads(int ranks_on_machine) {
-#ifdef _OPENMP
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (getenv("OMP_NUM_THREADS") != NULL || omp_get_num_procs() < processors)
-        return;
-    int share = (int)processors / ranks_on_machine;
-    omp_set_num_threads(share > 0 ? share : 1);
-#else
-    (void)ranks_on_machine;
-#endif
-}
-
 int ls_math_threads(void) {
 #ifdef _OPENMP
     return omp_get_max_threads();
 #else
     return 1;
+#endif
+}
+
+void ls_math_set_threads(int threads) {
+#ifdef _OPENMP
+    omp_set_num_threads(threads);
+#else
+    (void)threads;
 #endif
 }
 

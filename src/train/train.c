@@ -2,6 +2,7 @@
 #include "lockstep/train/train.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lockstep/base/clock.h"
@@ -89,7 +90,25 @@ static ls_status open_directory(ls_run *run, const ls_train_request *request) {
     return st == LS_OK ? ls_history_cut(run) : st;
 }
 
-static ls_status make_plan(ls_run *run, ls_buffer *plan) {
+/* srun without an MPI plugin starts processes that know nothing of each other. */
+static void warn_if_alone(ls_comm *comm, ls_log *log) {
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    int64_t n;
+    if (ls_comm_size(comm) == 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL && tasks != NULL &&
+        ls_parse_int64(tasks, &n) && n > 1)
+        ls_warn(log,
+                "srun started %s processes, but MPI knows of one: each trains alone; start them "
+                "with srun --mpi=pmix, or with mpirun",
+                tasks);
+}
+
+static void say_warning(const ls_run *run, const ls_train_request *request) {
+    if (request->warning != NULL && request->warning[0] != '\0')
+        ls_warn(run->log, "%s", request->warning);
+}
+
+static ls_status make_plan(ls_run *run, const ls_train_request *request, ls_buffer *plan) {
+    say_warning(run, request);
     LS_TRY(ls_exchange_create(run->comm, run->lanes.total, run->t->model->block_edge,
                               run->t->model->n_blocks, &run->exchange));
     if (ls_comm_rank(run->comm) == 0)
@@ -117,6 +136,7 @@ static ls_status train_from_here(ls_run *run, const ls_train_request *request) {
     LS_TRY(ls_run_load(run));
     LS_TRY(ls_agree(run->comm, ls_provenance_add(run, request)));
     LS_TRY(ls_agree(run->comm, root ? open_directory(run, request) : LS_OK));
+    say_warning(run, request); /* into the log, too */
     if (run->resumed_from != NULL)
         ls_note(run->log, "resumed from %s after epoch %llu, step %llu", run->resumed_from,
                 (unsigned long long)run->t->state.epoch, (unsigned long long)run->t->state.step);
@@ -151,12 +171,13 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
         return LS_OK;
     }
     LS_TRY(ls_run_prepare(run));
-    return request->dry_run ? make_plan(run, plan) : train_from_here(run, request);
+    return request->dry_run ? make_plan(run, request, plan) : train_from_here(run, request);
 }
 
 ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request, ls_buffer *plan) {
     ls_run run = {.comm = comm, .log = log, .dir = {.lock_fd = -1}};
     ls_config config = {0};
+    warn_if_alone(comm, log);
     ls_status st = ls_math_init();
     if (st == LS_OK && request->resume && request->overwrite)
         st = ls_fail(LS_ERR_USAGE, NULL, "--resume and --overwrite exclude each other");

@@ -31,8 +31,11 @@ void ls_comm_finalize(ls_comm *comm);
 int ls_comm_rank(const ls_comm *comm);
 int ls_comm_size(const ls_comm *comm);
 
-/* Ranks that share this rank's machine, this one included. Collective. */
-int ls_comm_node_ranks(ls_comm *comm);
+/* The blocks (bytes each) of all ranks that share this rank's machine, in rank order: *all
+ * (ls_free) holds *ranks of them, this rank's being number *me. Collective. Errors: ERR_MEMORY,
+ * agreed. */
+ls_status ls_allgather_node(ls_comm *comm, const void *mine, size_t bytes, void **all,
+                            size_t *ranks, size_t *me) LS_MUST_CHECK;
 
 /* "Open MPI v4.1.4": the version of the library in use, before or after ls_comm_init; buffer
  * holds at least size bytes. Returns buffer. */

@@ -15,12 +15,10 @@
  * build without OpenMP where OpenBLAS would use several threads. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
-/* Chooses the number of threads where OMP_NUM_THREADS does not: ranks that may run on all
- * processors of a machine share them evenly; a rank that was bound keeps what it was given. */
-void ls_math_share_threads(int ranks_on_machine);
-
-/* Threads that a kernel may use. */
+/* Threads that a kernel may use: at first what OMP_NUM_THREADS says, else as many as the
+ * process may use processors. A build without OpenMP has 1. */
 int ls_math_threads(void);
+void ls_math_set_threads(int threads);
 
 /* "OpenBLAS 0.3.21 (OpenMP, core Zen)"; buffer holds at least size bytes. Returns buffer. */
 char *ls_math_blas(char *buffer, size_t size);

@@ -23,6 +23,7 @@ typedef struct ls_train_request {
     bool dry_run;
     int argc; /* the command line, for the provenance */
     char **argv;
+    const char *warning; /* to be told at the start; NULL or "": none */
 } ls_train_request;
 
 /* Trains, or with dry_run appends the plan to *plan (rank 0) and stops. Collective. Returns
