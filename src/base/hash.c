@@ -48,6 +48,11 @@ ls_hash128 ls_hash_bytes(const void *bytes, size_t count) {
     return (ls_hash128){.high = sum.high64, .low = sum.low64};
 }
 
+ls_hash128 ls_hash_numbered(uint64_t number, const void *bytes, size_t count) {
+    XXH128_hash_t sum = XXH3_128bits_withSeed(bytes, count, number);
+    return (ls_hash128){.high = sum.high64, .low = sum.low64};
+}
+
 char *ls_print_hash(ls_hash128 hash, char *buffer) {
     (void)snprintf(buffer, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
     return buffer;

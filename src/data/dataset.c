@@ -207,13 +207,13 @@ ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, siz
                             LS_H5_F32, out);
 }
 
-ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
-                          size_t columns, float *out) {
-    LS_TRY(ls_dataset_read_raw(ds, first_row, rows, first_column, columns, out));
-    if (!ls_any_not_finite(rows * columns, out))
+ls_status ls_dataset_check(const ls_dataset *ds, const size_t *row, size_t rows,
+                           const uint32_t *column, size_t columns, const float *x) {
+    if (!ls_any_not_finite(rows * columns, x))
         return LS_OK;
     size_t i = 0;
-    while (isfinite(out[i]))
+    while (isfinite(x[i]))
         i++;
-    return fail_not_finite(ds, first_row + i / columns, first_column + i % columns, out[i]);
+    size_t j = i % columns;
+    return fail_not_finite(ds, row[i / columns], column ? column[j] : j, x[i]);
 }

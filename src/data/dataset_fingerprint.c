@@ -1,7 +1,8 @@
 /* The fingerprint of a dataset.
  *
  * Why here: a resumed run must notice that its file was replaced, without reading all of X.
- * Never proves that two files are equal: most of X is not looked at.
+ * Never proves that two files are equal: most of X is not looked at; nor that X can be used: its
+ * rows need not be rows of the run.
  */
 #include <string.h>
 
@@ -28,8 +29,8 @@ static ls_status add_blocks(ls_hasher *h, ls_dataset *ds) {
     LS_TRY(ls_alloc(rows * columns, sizeof *block, "block of X", &block));
     ls_status st = LS_OK;
     for (size_t i = 0; st == LS_OK && i < 3; i++) {
-        st = ls_dataset_read(ds, (ds->n_samples - rows) * i / 2, rows,
-                             (ds->n_features - columns) * i / 2, columns, block);
+        st = ls_dataset_read_raw(ds, (ds->n_samples - rows) * i / 2, rows,
+                                 (ds->n_features - columns) * i / 2, columns, block);
         if (st == LS_OK)
             ls_hasher_add(h, block, rows * columns * sizeof *block);
     }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
-#include "lockstep/data/match.h"
 #include "lockstep/data/writer.h"
 
 /* A slab never crosses a border of chunks in a file that lockstep wrote. */
@@ -15,9 +15,10 @@ struct ls_loader {
     const uint32_t *index;
     const ls_transforms *transforms;
     size_t inputs, outputs;
-    float *raw;    /* [SLAB_ROWS, inputs] */
-    float *mapped; /* [SLAB_ROWS, features of the file]; NULL without an index */
-    float *ready;  /* [SLAB_ROWS, outputs]; raw where no column is dropped */
+    float *slab;  /* [SLAB_ROWS, features of the file] as read; raw without an index */
+    float *raw;   /* [SLAB_ROWS, inputs] only the rows that are wanted, one behind the other */
+    float *ready; /* [SLAB_ROWS, outputs]; raw where no column is dropped */
+    uint64_t sum[2];
 };
 
 ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_transforms *transforms,
@@ -31,7 +32,7 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
                      .outputs = ls_transforms_outputs(transforms)};
     ls_status st = ls_alloc(SLAB_ROWS * l->inputs, sizeof(float), "rows", &l->raw);
     if (st == LS_OK && index != NULL)
-        st = ls_alloc(SLAB_ROWS * ds->n_features, sizeof(float), "rows", &l->mapped);
+        st = ls_alloc(SLAB_ROWS * ds->n_features, sizeof(float), "rows", &l->slab);
     if (st == LS_OK && l->outputs != l->inputs)
         st = ls_alloc(SLAB_ROWS * l->outputs, sizeof(float), "rows", &l->ready);
     if (st != LS_OK) {
@@ -45,25 +46,56 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
 void ls_loader_destroy(ls_loader *l) {
     if (l == NULL)
         return;
+    ls_free(l->slab);
     ls_free(l->raw);
-    ls_free(l->mapped);
     ls_free(l->ready);
     ls_free(l);
 }
 
-/* Reads file rows [first, first + rows) and copies out those of row[0..n). */
-static ls_status read_slab(ls_loader *l, size_t first, size_t rows, const size_t *row, size_t n,
-                           const size_t *slot, float *out) {
+void ls_loader_sum(const ls_loader *l, uint64_t sum[2]) {
+    memcpy(sum, l->sum, sizeof l->sum);
+}
+
+/* raw[i] = row row[i] of the file, as the transforms want its columns. */
+static ls_status read_raw(ls_loader *l, const size_t *row, size_t n) {
+    size_t width = l->index != NULL ? l->ds->n_features : l->inputs;
+    float *slab = l->index != NULL ? l->slab : l->raw;
+    LS_TRY(ls_dataset_read_raw(l->ds, row[0], row[n - 1] + 1 - row[0], 0, width, slab));
+    for (size_t i = 0; i < n; i++) {
+        const float *from = slab + (row[i] - row[0]) * width;
+        float *to = l->raw + i * l->inputs;
+        for (size_t j = 0; l->index != NULL && j < l->inputs; j++)
+            to[j] = from[l->index[j]];
+        if (l->index == NULL && to != from)
+            memmove(to, from, width * sizeof *to);
+    }
+    return LS_OK;
+}
+
+static void add_to_sum(ls_loader *l, const size_t *row, size_t n) {
+    uint64_t high = 0, low = 0;
+#pragma omp parallel for schedule(static) reduction(+ : high, low)
+    for (size_t i = 0; i < n; i++) {
+        ls_hash128 h = ls_hash_numbered(row[i], l->raw + i * l->inputs, l->inputs * sizeof *l->raw);
+        high += h.high;
+        low += h.low;
+    }
+    l->sum[0] += high;
+    l->sum[1] += low;
+}
+
+/* Brings the rows row[0..n) of one slab to their places. What else the slab holds has been asked
+ * for by nobody and may be anything. */
+static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size_t *slot,
+                           float *out) {
     float *ready = l->ready != NULL ? l->ready : l->raw;
-    if (l->index == NULL)
-        LS_TRY(ls_dataset_read(l->ds, first, rows, 0, l->inputs, l->raw));
-    else
-        LS_TRY(ls_dataset_read_mapped(l->ds, first, rows, l->index, l->inputs, l->raw, l->mapped));
-    LS_TRY(ls_transforms_apply(l->transforms, l->ds, l->index, first, rows, l->raw, ready));
+    LS_TRY(read_raw(l, row, n));
+    LS_TRY(ls_dataset_check(l->ds, row, n, l->index, l->inputs, l->raw));
+    add_to_sum(l, row, n);
+    LS_TRY(ls_transforms_apply(l->transforms, l->ds, l->index, row, n, l->raw, ready));
     for (size_t i = 0; i < n; i++) {
         size_t to = slot != NULL ? slot[i] : i;
-        memcpy(out + to * l->outputs, ready + (row[i] - first) * l->outputs,
-               l->outputs * sizeof *out);
+        memcpy(out + to * l->outputs, ready + i * l->outputs, l->outputs * sizeof *out);
     }
     return LS_OK;
 }
@@ -74,9 +106,8 @@ ls_status ls_loader_read(ls_loader *l, const size_t *row, size_t n, const size_t
         size_t border = (row[i] / SLAB_ROWS + 1) * SLAB_ROWS, k = i + 1;
         while (k < n && row[k] < border)
             k++;
-        size_t rows = row[k - 1] + 1 - row[i];
         float *at = slot != NULL ? out : out + i * l->outputs;
-        LS_TRY(read_slab(l, row[i], rows, row + i, k - i, slot != NULL ? slot + i : NULL, at));
+        LS_TRY(read_slab(l, row + i, k - i, slot != NULL ? slot + i : NULL, at));
         ls_progress_update(progress, (double)k, NULL);
         i = k;
     }

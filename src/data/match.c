@@ -167,14 +167,3 @@ ls_status ls_match_classes(const ls_strings *classes, bool named, const ls_datas
     ls_free(code);
     return st;
 }
-
-ls_status ls_dataset_read_mapped(ls_dataset *ds, size_t first_row, size_t rows,
-                                 const uint32_t *index, size_t n, float *out, float *scratch) {
-    if (ls_match_is_identity(ds, index, n))
-        return ls_dataset_read(ds, first_row, rows, 0, n, out);
-    LS_TRY(ls_dataset_read(ds, first_row, rows, 0, ds->n_features, scratch));
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < n; j++)
-            out[i * n + j] = scratch[i * ds->n_features + index[j]];
-    return LS_OK;
-}

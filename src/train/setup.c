@@ -97,6 +97,21 @@ static ls_status split_rows(ls_run *run) {
     return LS_OK;
 }
 
+/* A row of a part has a label. Where the parts come from a checkpoint, that may not be so. */
+static ls_status check_parts(const ls_run *run) {
+    for (size_t i = 0; i < run->ds->n_samples; i++) {
+        uint8_t p = run->t->part[i];
+        bool labeled = run->label == NULL || run->label[i] >= 0;
+        if (p != LS_SPLIT_NONE && (p >= LS_SPLIT_PARTS || !labeled))
+            return ls_hint(ls_fail(LS_ERR_DATA, run->resumed_from,
+                                   "the checkpoint's /split does not fit the dataset: row %zu, "
+                                   "%s, is in part %d",
+                                   i, labeled ? "with a label" : "without a label", p),
+                           "the checkpoint is damaged: start anew with --overwrite");
+    }
+    return LS_OK;
+}
+
 static ls_status list_rows(ls_run *run) {
     const uint8_t *part = run->t->part;
     for (int p = 0; p < LS_SPLIT_PARTS; p++) {
@@ -106,6 +121,8 @@ static ls_status list_rows(ls_run *run) {
             if (part[i] == p)
                 run->rows[p][run->n_rows[p]++] = i;
     }
+    if (run->resumed_from != NULL)
+        LS_TRY(check_parts(run));
     if (run->n_rows[LS_SPLIT_TRAIN] >= UINT32_MAX)
         return ls_fail(LS_ERR_DATA, run->ds->path, "more than 2^32 training rows");
     return LS_OK;
@@ -239,13 +256,15 @@ static ls_status prepare_sampler(ls_run *run) {
 }
 
 ls_status ls_run_prepare(ls_run *run) {
+    size_t inputs = 0;
     ls_status st = prepare_data(run);
     if (st == LS_OK)
         st = prepare_sampler(run);
+    if (st == LS_OK)
+        st = ls_transforms_planned_outputs(&run->t->config.data.transform, run->ds->n_features,
+                                           &inputs);
     if (st == LS_OK && run->t->model == NULL)
-        st = ls_trained_plan_model(
-            run->t,
-            ls_transforms_planned_outputs(&run->t->config.data.transform, run->ds->n_features));
+        st = ls_trained_plan_model(run->t, inputs);
     if (st == LS_OK && run->resumed_from == NULL)
         st = ls_model_init(run->t->model, (uint32_t)run->t->config.seed);
     return ls_agree(run->comm, st);

@@ -127,6 +127,22 @@ class BadRuns(refusals.TestCase):
         self.refused(3, [self.last(), "/optimizer/v/0_dense/bias is damaged"], "train",
                      self.config(train={"epochs": 2}), "--run-dir", self.run_dir, "--resume")
 
+    def test_split_that_does_not_fit(self):
+        """A file that is whole, but whose parts hold rows without a label."""
+        y = np.array(["a", "b", "c"], dtype=object)[np.arange(60) % 3]
+        y[7] = ""
+        experiments.write(self.path("d.h5"), {"X": experiments.matrix(60, 6, 1), "y": y})
+        self.train()
+        for row, part, says in ((7, 0, "row 7, without a label, is in part 0"),
+                                (8, 77, "row 8, with a label, is in part 77")):
+            with h5py.File(self.last(), "r+") as f:
+                kept = f["split"][row]
+                f["split"][row] = part
+            self.refused(3, [self.last(), "/split does not fit the dataset", says], "train",
+                         self.config(train={"epochs": 2}), "--run-dir", self.run_dir, "--resume")
+            with h5py.File(self.last(), "r+") as f:
+                f["split"][row] = kept
+
     def test_not_a_checkpoint(self):
         data = self.dataset()
         csv = self.write("a.csv", "a,b\n")

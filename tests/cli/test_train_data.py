@@ -104,6 +104,28 @@ class TrainData(lockstep_test.TestCase):
             self.refused("row 3, column 2: log1p can not take -1.5",
                          "data.transform=[log1p, standardize]")
 
+    def test_rows_that_are_not_used_may_hold_anything(self):
+        """Whether a row lies between rows that a rank reads depends on the number of ranks."""
+        names = np.array(["a", "b", "c"], dtype=object)[self.y]
+        split = (np.arange(120) // 3 % 4 == 3).astype("u1")
+        names[5], split[50], split[80] = "", 255, 2
+        x = self.x.copy()
+        x[5, 1], x[50, 7], x[80, 2] = np.nan, -5, np.inf
+        self.data(x=x, y=names, split=split)
+        config = CONFIG.replace("  split: {train: 0.6, val: 0.2, test: 0.2}\n", "  block_rows: 4\n")
+        self.write("c.yaml", config.replace("lanes: 3", "lanes: 4"))
+        for transform in ("[log1p]", "[log1p, standardize]"):
+            hashes = set()
+            for ranks in (1, 2, 4):
+                self.ok(*self.args(f"data.transform={transform}"), cwd=self.dir, ranks=ranks)
+                hashes.add(self.ok("inspect", self.path("run"), "--hash").out)
+            self.assertEqual(len(hashes), 1)
+        x[5, 1], x[51, 6] = 1, np.nan
+        self.data(x=x, y=names, split=split)
+        for transform in ("[log1p]", "[log1p, standardize]"):
+            self.fails(3, *self.args(f"data.transform={transform}"), cwd=self.dir, ranks=(1, 2, 4),
+                       says="/X: row 51, column 6: missing value (NaN)")
+
     def test_labels(self):
         y = self.y.copy()
         y[77] = 3
@@ -131,6 +153,8 @@ class TrainData(lockstep_test.TestCase):
         self.data()
         self.refused("9 features are wanted, but there are only 8", "data.transform=[select: 9]",
                      code=2)
+        self.fails(2, *self.args("data.transform=[select: 1000000000]"), "--dry-run",
+                   says="1000000000 features are wanted, but there are only 8", cwd=self.dir)
         self.refused("'log1q'", "data.transform=[log1q]", code=2, ranks=(1,))
 
     def test_rows_without_a_label_are_dropped(self):

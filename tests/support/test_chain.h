@@ -34,6 +34,14 @@ static inline test_chain chain_of(const char *yaml) {
     return chain;
 }
 
+/* The numbers of rows that follow each other. */
+static inline const size_t *rows_from(size_t first) {
+    static size_t row[4096];
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        row[i] = first + i;
+    return row;
+}
+
 static inline void chain_free(test_chain *chain) {
     ls_options_free(test_chain_table, chain);
 }

@@ -54,11 +54,11 @@ static void reads_a_complete_file(void **state) {
     assert_string_equal(ls_strings_at(&ds->groups, 0), "z");
     assert_memory_equal(ds->split, ((uint8_t[]){0, 2, 255}), 3);
     float block[4];
-    OK(ls_dataset_read(ds, 1, 2, 3, 2, block));
+    OK(ls_dataset_read_raw(ds, 1, 2, 3, 2, block));
     assert_memory_equal(block, ((float[]){13, 14, 23, 24}), 16);
-    assert_int_equal(ls_dataset_read(ds, 2, 2, 0, 1, block), LS_ERR_RUNTIME);
-    assert_int_equal(ls_dataset_read(ds, 0, 1, 5, 1, block), LS_ERR_RUNTIME);
-    OK(ls_dataset_read(ds, 3, 0, 0, 5, block));
+    assert_int_equal(ls_dataset_read_raw(ds, 2, 2, 0, 1, block), LS_ERR_RUNTIME);
+    assert_int_equal(ls_dataset_read_raw(ds, 0, 1, 5, 1, block), LS_ERR_RUNTIME);
+    OK(ls_dataset_read_raw(ds, 3, 0, 0, 5, block));
     char place[LS_DATASET_PLACE_MAX];
     ls_dataset_place(ds, 1, 3, place, sizeof place);
     assert_string_equal(place, "/X: row 1 (s1), column 3 (d)");
@@ -85,7 +85,7 @@ static void reads_both_layouts(void **state) {
     assert_int_equal(ds->n_samples, N);
     assert_int_equal(ds->n_features, D);
     assert_int_equal(ds->target, LS_TARGET_NONE);
-    OK(ls_dataset_read(ds, 3, 66, 2, 41, block));
+    OK(ls_dataset_read_raw(ds, 3, 66, 2, 41, block));
     for (size_t i = 0; i < 66; i++)
         for (size_t j = 0; j < 41; j++)
             assert_true(block[i * 41 + j] == (float)(1000 * (i + 3) + j + 2));
@@ -253,9 +253,13 @@ static void bad_value(const double *x, bool names, const char *says) {
     }
     OK(ls_h5_close(f));
     OK(open_file("bad.h5", &ds));
-    OK(ls_dataset_read(ds, 0, 1, 0, 3, block));
-    FAILS(LS_ERR_DATA, says, ls_dataset_read(ds, 0, 2, 0, 3, block));
-    FAILS(LS_ERR_DATA, says, ls_dataset_read(ds, 1, 1, 1, 2, block));
+    const size_t row[2] = {0, 1};
+    const uint32_t column[2] = {1, 2};
+    OK(ls_dataset_read_raw(ds, 0, 2, 0, 3, block));
+    OK(ls_dataset_check(ds, row, 1, NULL, 3, block));
+    FAILS(LS_ERR_DATA, says, ls_dataset_check(ds, row, 2, NULL, 3, block));
+    OK(ls_dataset_read_raw(ds, 1, 1, 1, 2, block));
+    FAILS(LS_ERR_DATA, says, ls_dataset_check(ds, row + 1, 1, column, 2, block));
     ls_dataset_close(ds);
 }
 

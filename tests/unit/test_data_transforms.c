@@ -40,7 +40,7 @@ static size_t transform(size_t n, size_t d, const float *x, const uint8_t *part,
     OK(fit(ds, part ? part : all_train, yaml, &t));
     OK(ls_alloc(n * d, sizeof *in, "test", &in));
     memcpy(in, x, n * d * sizeof *in);
-    OK(ls_transforms_apply(t, ds, NULL, 0, n, in, out));
+    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), n, in, out));
     size_t outputs = ls_transforms_outputs(t);
     assert_int_equal(ls_transforms_inputs(t), d);
     ls_transforms_destroy(t);
@@ -172,7 +172,7 @@ static void a_chain_with_a_choice(void **state) {
     OK(fit(ds, part, "[log1p, select: 400, standardize]", &t));
     assert_int_equal(ls_transforms_outputs(t), KEPT);
     memcpy(big_in, big, sizeof big);
-    OK(ls_transforms_apply(t, ds, NULL, 0, N, big_in, big_out));
+    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, big_in, big_out));
     size_t column = 0;
     for (size_t j = 0; j < D; j++) {
         if (!kept[j])
@@ -204,7 +204,7 @@ static void ties_go_to_the_lower_column(void **state) {
     OK(fit(ds, part, "[select: 3, scale: 3, {select: {features: 1}}]", &t));
     assert_int_equal(ls_transforms_outputs(t), 1);
     assert_int_equal(ls_transforms_source(t, 0), 0);
-    OK(ls_transforms_apply(t, ds, NULL, 0, 2, (float[]){0, 5, 0, 1, 2, 5, 2, 3}, out));
+    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), 2, (float[]){0, 5, 0, 1, 2, 5, 2, 3}, out));
     assert_true(out[0] == 0 && out[1] == 6);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -219,12 +219,12 @@ static void a_row_does_not_depend_on_the_others(void **state) {
     ls_transforms *t = NULL;
     OK(fit(ds, part, "[log2p1, minmax, center]", &t));
     memcpy(in, big, sizeof in);
-    OK(ls_transforms_apply(t, ds, NULL, 0, N, in, big_out));
-    OK(ls_transforms_apply(t, ds, NULL, 0, N, in, in)); /* in place */
+    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, big_out));
+    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, in)); /* in place */
     assert_memory_equal(in, big_out, sizeof in);
     for (size_t i = 0; i < N; i += 99) {
         memcpy(alone, big + i * D, sizeof alone);
-        OK(ls_transforms_apply(t, ds, NULL, i, 1, alone, alone));
+        OK(ls_transforms_apply(t, ds, NULL, rows_from(i), 1, alone, alone));
         assert_memory_equal(alone, big_out + i * D, sizeof alone);
     }
     ls_transforms_destroy(t);
@@ -247,13 +247,32 @@ static void errors_name_the_place(void **state) {
     FAILS(LS_ERR_DATA, "not finite", fit(ds, part, "[scale: 1.0e+38, scale: 99, center]", &t));
     OK(fit(ds, part, "[log1p]", &t)); /* nothing to fit: nothing is read */
     FAILS(LS_ERR_DATA, "row 12, column 0: log1p can not take -1",
-          ls_transforms_apply(t, NULL, NULL, 10, 3, x, out));
+          ls_transforms_apply(t, NULL, NULL, rows_from(10), 3, x, out));
     ls_transforms_destroy(t);
     OK(fit(ds, part, "[center, scale: 2.0e+38]", &t));
     FAILS(LS_ERR_DATA, "row 2, column 1: the transformed value is not finite",
-          ls_transforms_apply(t, NULL, NULL, 0, 3, (float[]){1, 4, 1, 4, 1, 9}, out));
+          ls_transforms_apply(t, NULL, NULL, rows_from(0), 3, (float[]){1, 4, 1, 4, 1, 9}, out));
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
+}
+
+static void plans_what_a_chain_leaves(void **state) {
+    (void)state;
+    static const struct {
+        const char *chain;
+        size_t outputs; /* of 10 inputs; 0: refused */
+    } cases[] = {
+        {"[]", 10},          {"[log1p, select: 7, center, select: 7]", 7}, {"[select: 10]", 10},
+        {"[select: 11]", 0}, {"[select: 3, log1p, select: 4]", 0},         {"[scale: 0]", 0}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        test_chain chain = chain_of(cases[k].chain);
+        size_t outputs = 0;
+        ls_status st = ls_transforms_planned_outputs(&chain.list, 10, &outputs);
+        assert_int_equal(st, cases[k].outputs > 0 ? LS_OK : LS_ERR_CONFIG);
+        if (st == LS_OK)
+            assert_int_equal(outputs, cases[k].outputs);
+        chain_free(&chain);
+    }
 }
 
 static void survives_a_checkpoint(void **state) {
@@ -278,9 +297,9 @@ static void survives_a_checkpoint(void **state) {
         assert_int_equal(ls_transforms_outputs(t), ls_transforms_outputs(u));
         assert_int_equal(ls_transforms_inputs(u), D);
         memcpy(in, big, sizeof in);
-        OK(ls_transforms_apply(t, ds, NULL, 0, N, in, big_out));
+        OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, big_out));
         memcpy(in, big, sizeof in);
-        OK(ls_transforms_apply(u, ds, NULL, 0, N, in, again));
+        OK(ls_transforms_apply(u, ds, NULL, rows_from(0), N, in, again));
         assert_memory_equal(big_out, again, N * ls_transforms_outputs(t) * sizeof(float));
         for (size_t j = 0; j < ls_transforms_outputs(t); j++)
             assert_int_equal(ls_transforms_source(t, j), ls_transforms_source(u, j));
@@ -352,6 +371,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(ties_go_to_the_lower_column),
                                        cmocka_unit_test(a_row_does_not_depend_on_the_others),
                                        cmocka_unit_test(errors_name_the_place),
+                                       cmocka_unit_test(plans_what_a_chain_leaves),
                                        cmocka_unit_test(survives_a_checkpoint),
                                        cmocka_unit_test(damaged_chains_are_refused)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)

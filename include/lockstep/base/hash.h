@@ -25,6 +25,9 @@ void ls_hasher_destroy(ls_hasher *h);
 /* The sum of one block of bytes. */
 ls_hash128 ls_hash_bytes(const void *bytes, size_t count);
 
+/* The sum of a number and a block of bytes. */
+ls_hash128 ls_hash_numbered(uint64_t number, const void *bytes, size_t count);
+
 /* 32 lowercase hex digits; buffer holds at least 33 bytes. Returns buffer. */
 char *ls_print_hash(ls_hash128 hash, char *buffer);
 

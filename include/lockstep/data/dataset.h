@@ -72,14 +72,16 @@ ls_status ls_dataset_open(const ls_dataset_paths *paths, ls_dataset **out) LS_MU
 void ls_dataset_close(ls_dataset *ds);
 
 /* out[rows, columns] = X[first_row.., first_column..] as float32, samples by features whatever
- * the file's layout. Errors: ERR_DATA: NaN or infinity, with row, column and their names
- * (numbers are counted from 0, as h5py does). */
-ls_status ls_dataset_read(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
-                          size_t columns, float *out) LS_MUST_CHECK;
-
-/* The same without the check: NaN and infinity are returned. For looking at a file. */
+ * the file's layout. NaN and infinity are returned: only who knows which values are going to be
+ * used can tell whether that is an error. */
 ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                               size_t columns, float *out) LS_MUST_CHECK;
+
+/* Checks x[rows, columns], whose row i is row[i] of the dataset and column j its column[j] (NULL:
+ * j). Errors: ERR_DATA: the first NaN or infinity, with row, column and their names (numbers are
+ * counted from 0, as h5py does). */
+ls_status ls_dataset_check(const ls_dataset *ds, const size_t *row, size_t rows,
+                           const uint32_t *column, size_t columns, const float *x) LS_MUST_CHECK;
 
 #define LS_DATASET_PLACE_MAX 512
 

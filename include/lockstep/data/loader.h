@@ -25,8 +25,14 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
 void ls_loader_destroy(ls_loader *loader);
 
 /* out[slot[i], :] (slot NULL: out[i, :]) = row row[i] of the dataset, transformed; row[0..n)
- * ascends. progress (may be NULL) counts rows. Errors: ERR_DATA. */
+ * ascends. progress (may be NULL) counts rows. Errors: ERR_DATA: NaN, infinity or a value that a
+ * transform can not take in one of these rows and a column that is an input. */
 ls_status ls_loader_read(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
                          float *out, ls_progress *progress) LS_MUST_CHECK;
+
+/* The sum (modulo 2^64 each) over all rows read so far of the two halves of XXH3-128 of the row's
+ * number and its inputs before the transforms. Neither order nor how rows are shared out between
+ * loaders matters: the loaders' sums add up to that of all rows. */
+void ls_loader_sum(const ls_loader *loader, uint64_t sum[2]);
 
 #endif

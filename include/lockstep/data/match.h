@@ -41,11 +41,4 @@ ls_status ls_match_classes(const ls_strings *classes, bool named, const ls_datas
                            const uint8_t *part, bool ignore_unknown, ls_log *log, int32_t *label,
                            ls_class_match *out) LS_MUST_CHECK;
 
-/* out[rows, n] = columns index[0..n) of X as float32. scratch holds [rows, n_features] floats;
- * it may be NULL where the index is the identity. Errors: as ls_dataset_read; a value that is
- * not finite in a column that the index leaves out is an error, too. */
-ls_status ls_dataset_read_mapped(ls_dataset *ds, size_t first_row, size_t rows,
-                                 const uint32_t *index, size_t n, float *out,
-                                 float *scratch) LS_MUST_CHECK;
-
 #endif

@@ -38,20 +38,21 @@ void ls_transforms_destroy(ls_transforms *t);
 size_t ls_transforms_inputs(const ls_transforms *t);
 size_t ls_transforms_outputs(const ls_transforms *t);
 
-/* The columns that a chain will leave of so many, before it is fitted. */
-size_t ls_transforms_planned_outputs(const ls_choice_list *chain, size_t inputs);
+/* *outputs = the columns that a chain will leave of so many, before it is fitted. Errors:
+ * ERR_CONFIG: a chain that can not be, select of more columns than there are. */
+ls_status ls_transforms_planned_outputs(const ls_choice_list *chain, size_t inputs,
+                                        size_t *outputs) LS_MUST_CHECK;
 
 /* The input column that output column j comes from. */
 size_t ls_transforms_source(const ls_transforms *t, size_t j);
 
 /* Applies the chain to rows of X: in[rows, inputs] is overwritten, out[rows, outputs] (may be in
  * where no column is dropped) receives the result. Uses OpenMP; the bits of a row do not depend
- * on the other rows. For messages, ds (may be NULL) gives the names and index (NULL: the columns
- * are ds's own) the column of ds that each input comes from. Errors: ERR_DATA, as
- * ls_transforms_fit, with first_row added to the row named. A result that is not finite is an
- * error, too. */
+ * on the other rows. For messages, ds (may be NULL) gives the names, row[i] the row of ds that
+ * in[i] is, and index (NULL: the columns are ds's own) the column of ds that each input comes
+ * from. Errors: ERR_DATA, as ls_transforms_fit. A result that is not finite is an error, too. */
 ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
-                              size_t first_row, size_t rows, float *in, float *out) LS_MUST_CHECK;
+                              const size_t *row, size_t rows, float *in, float *out) LS_MUST_CHECK;
 
 /* Stores the chain below a group ("/transforms") and reads it back; the number of inputs is
  * stored with it. Errors: ERR_IO; ERR_DATA for a damaged chain. */

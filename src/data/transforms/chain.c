@@ -156,20 +156,20 @@ static void pick(const ls_transforms *t, const float *in, float *out) {
 }
 
 ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
-                              size_t first_row, size_t rows, float *in, float *out) {
+                              const size_t *row, size_t rows, float *in, float *out) {
     /* The first row that fails and its step, as one number: row * (steps + 1) + step. */
     size_t states = t->count + 1, worst = SIZE_MAX;
 #pragma omp parallel for schedule(static) reduction(min : worst)
     for (size_t i = 0; i < rows; i++) {
-        float *row = out + i * t->outputs;
-        pick(t, in + i * t->inputs, row);
-        size_t failed = ls_chain_apply_row(t, 0, t->count, 0, t->outputs, row);
+        float *to = out + i * t->outputs;
+        pick(t, in + i * t->inputs, to);
+        size_t failed = ls_chain_apply_row(t, 0, t->count, 0, t->outputs, to);
         if (failed != LS_NOT_FOUND && i * states + failed < worst)
             worst = i * states + failed;
     }
     if (worst == SIZE_MAX)
         return LS_OK;
     size_t i = worst / states;
-    return ls_chain_fail(t, ds, index, worst % states, t->count, first_row + i, 0, t->outputs,
+    return ls_chain_fail(t, ds, index, worst % states, t->count, row[i], 0, t->outputs,
                          out + i * t->outputs);
 }

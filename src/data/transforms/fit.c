@@ -26,7 +26,7 @@ typedef struct fitting {
     ls_log *log;
     ls_transforms *t;
     size_t n_rows;
-    uint32_t *row;  /* [n_rows] the training rows in file order */
+    size_t *row;    /* [n_rows] the training rows in file order */
     size_t width;   /* columns of a block, at most */
     float *block;   /* [n_rows, width] */
     float *staging; /* [LS_CHUNK_SAMPLES, LS_CHUNK_FEATURES] as read from the file */
@@ -55,7 +55,7 @@ static ls_status fitting_create(fitting *f, const uint8_t *part) {
                     &f->staging));
     for (size_t i = 0, k = 0; i < f->ds->n_samples; i++)
         if (part[i] == LS_SPLIT_TRAIN)
-            f->row[k++] = (uint32_t)i;
+            f->row[k++] = i;
     return LS_OK;
 }
 
@@ -75,7 +75,8 @@ static void pick_staged(const fitting *f, size_t k0, size_t row0, size_t row1, s
     }
 }
 
-/* block[n_rows, count] = the raw values of columns [first, first + count) of the chain so far. */
+/* block[n_rows, count] = the raw values of columns [first, first + count) of the chain so far,
+ * checked: other rows may hold what they like. */
 static ls_status load_block(fitting *f, size_t first, size_t count) {
     const uint32_t *source = f->t->source;
     size_t end = (size_t)source[first + count - 1] + 1;
@@ -87,8 +88,8 @@ static ls_status load_block(fitting *f, size_t first, size_t count) {
             size_t column0 = source[first + j];
             size_t column1 = (column0 / LS_CHUNK_FEATURES + 1) * LS_CHUNK_FEATURES;
             column1 = column1 > end ? end : column1;
-            LS_TRY(
-                ls_dataset_read(f->ds, row0, row1 - row0, column0, column1 - column0, f->staging));
+            LS_TRY(ls_dataset_read_raw(f->ds, row0, row1 - row0, column0, column1 - column0,
+                                       f->staging));
             pick_staged(f, k, row0, row1, column0, column1, first, count);
             while (j < count && source[first + j] < column1)
                 j++;
@@ -96,7 +97,7 @@ static ls_status load_block(fitting *f, size_t first, size_t count) {
         while (k < f->n_rows && f->row[k] < row1)
             k++;
     }
-    return LS_OK;
+    return ls_dataset_check(f->ds, f->row, f->n_rows, source + first, count, f->block);
 }
 
 /* Applies step s to the block of columns [first, first + count). */
@@ -249,23 +250,12 @@ static ls_status fit_stage(fitting *f, size_t begin, size_t end) {
 
 /* The steps of the config with room for their constants. */
 static ls_status create_steps(ls_dataset *ds, const ls_choice_list *chain, ls_transforms **out) {
-    size_t columns = ds->n_features;
-    if (chain->count > LS_TRANSFORM_STEPS_MAX)
-        return ls_fail(LS_ERR_CONFIG, "data.transform", "%zu transforms, at most %d are possible",
-                       chain->count, LS_TRANSFORM_STEPS_MAX);
+    size_t columns = ds->n_features, outputs = 0;
+    LS_TRY(ls_transforms_planned_outputs(chain, columns, &outputs));
     LS_TRY(ls_chain_create(columns, chain->count, out));
     for (size_t s = 0; s < chain->count; s++) {
         const ls_transform_kind *kind = (const ls_transform_kind *)chain->items[s].row;
         double parameter = kind->parameter ? kind->parameter(chain->items[s].options) : 0;
-        if (kind->parameter_valid && !kind->parameter_valid(parameter))
-            return ls_fail(LS_ERR_CONFIG, "data.transform", "%s: %s can not be %g", kind->row.name,
-                           kind->parameter_name, parameter);
-        if (kind->selects && parameter > (double)columns)
-            return ls_hint(ls_fail(LS_ERR_CONFIG, "data.transform",
-                                   "%s: %.0f features are wanted, but there are only %zu",
-                                   kind->row.name, parameter, columns),
-                           "lower %s.%s, or leave it out to keep all", kind->row.name,
-                           kind->parameter_name);
         LS_TRY(ls_step_create(&(*out)->step[s], kind, parameter, columns));
         if (kind->selects)
             columns = (size_t)parameter;
