@@ -17,6 +17,8 @@
 #include "log_internal.h"
 #include "vformat.h"
 
+#define EARLY_BYTES_MAX ((size_t)64 << 10) /* the rest of what is said early is not logged */
+
 ls_status ls_log_create(bool quiet, ls_log **out) {
     *out = NULL;
     ls_log *log;
@@ -38,7 +40,17 @@ void ls_log_destroy(ls_log *log) {
     if (log == NULL)
         return;
     close_file(log);
+    ls_buffer_free(&log->early);
     ls_free(log);
+}
+
+static void append(ls_log *log, const char *text) {
+    if (log->file_failed || (fputs(text, log->file) >= 0 && fflush(log->file) == 0))
+        return;
+    log->file_failed = true;
+    const char *reason = strerror(errno);
+    (void)fprintf(stderr, "lockstep: warning: %s: write: %s; nothing more is logged there\n",
+                  log->file_name, reason);
 }
 
 ls_status ls_log_open_file(ls_log *log, const char *path) {
@@ -49,6 +61,9 @@ ls_status ls_log_open_file(ls_log *log, const char *path) {
     log->file = fopen(path, "abe");
     if (log->file == NULL)
         return ls_fail_errno(LS_ERR_IO, path, "open");
+    if (log->early.length > 0)
+        append(log, log->early.data);
+    ls_buffer_free(&log->early);
     return LS_OK;
 }
 
@@ -57,17 +72,16 @@ void ls_log_stderr(ls_log *log, const char *prefix, const char *line) {
     log->bar_is_shown = false;
 }
 
+/* One line with the time; remembered while there is no file. */
 static void write_file(ls_log *log, const char *prefix, const char *line) {
-    if (log->file == NULL || log->file_failed)
+    char now[32], *text;
+    if (ls_format(&text, "%s %s%s\n", ls_clock_iso(now), prefix, line) != LS_OK)
         return;
-    char now[32];
-    (void)fprintf(log->file, "%s %s%s\n", ls_clock_iso(now), prefix, line);
-    if (fflush(log->file) == 0)
-        return;
-    log->file_failed = true;
-    const char *reason = strerror(errno);
-    (void)fprintf(stderr, "lockstep: warning: %s: write: %s; nothing more is logged there\n",
-                  log->file_name, reason);
+    if (log->file != NULL)
+        append(log, text);
+    else if (log->early.length + strlen(text) <= EARLY_BYTES_MAX)
+        ls_buffer_add(&log->early, text);
+    ls_free(text);
 }
 
 typedef enum destination { TO_BOTH, TO_BOTH_AS_WARNING, TO_FILE } destination;

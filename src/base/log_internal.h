@@ -6,11 +6,13 @@
 #include <stdio.h>
 
 #include "lockstep/base/log.h"
+#include "lockstep/base/text.h"
 
 struct ls_log {
     bool quiet;
     FILE *file; /* NULL: none */
     char *file_name;
+    ls_buffer early;   /* what was said before a file was opened, as it will stand there */
     bool file_failed;  /* a write failed: said once, then the file is left alone */
     bool bar_is_shown; /* the cursor stands behind a bar, which the next line must wipe */
 };

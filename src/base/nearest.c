@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
@@ -60,9 +61,39 @@ const char *ls_nearest(const char *s, const char *const *words, size_t count) {
     return best;
 }
 
+/* Whether word contains s, ASCII case ignored; a short s says too little. */
+static bool contains(const char *word, const char *s) {
+    size_t n = strlen(s);
+    for (; n >= 3 && strlen(word) >= n; word++)
+        if (strncasecmp(word, s, n) == 0)
+            return true;
+    return false;
+}
+
+/* "did you mean 'a' or 'b'?", of the names that contain what was given. */
+static ls_status hint_containing(ls_status st, const char *given, const char *const *names,
+                                 size_t count) {
+    ls_buffer b = {0};
+    const char *between = "";
+    for (size_t i = 0; i < count; i++)
+        if (contains(names[i], given)) {
+            ls_buffer_addf(&b, "%s'%s'", between, names[i]);
+            between = " or ";
+        }
+    if (b.status == LS_OK)
+        st = ls_hint(st, "did you mean %s?", b.data);
+    ls_buffer_free(&b);
+    return st;
+}
+
 ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
                           const char *known) {
     const char *nearest = ls_nearest(given, names, count);
+    size_t containing = 0;
+    for (size_t i = 0; i < count; i++)
+        containing += contains(names[i], given);
+    if (containing > 1 || (containing == 1 && nearest == NULL))
+        return hint_containing(st, given, names, count);
     if (nearest != NULL)
         return ls_hint(st, "did you mean '%s'?", nearest);
     ls_buffer all = {0};

@@ -99,6 +99,27 @@ ls_status ls_make_directories(const char *path) {
     return st;
 }
 
+ls_status ls_check_directories(const char *path) {
+    char *part, *parent;
+    LS_TRY(ls_strdup(path, &part));
+    ls_status st = LS_OK;
+    while (st == LS_OK && !ls_path_exists(part)) {
+        st = ls_path_directory(part, &parent);
+        if (st != LS_OK)
+            break;
+        ls_free(part);
+        part = parent;
+    }
+    if (st == LS_OK && !ls_path_is_directory(part)) {
+        errno = ENOTDIR;
+        st = ls_fail_errno(LS_ERR_IO, path, "create the directory");
+    } else if (st == LS_OK && access(part, W_OK | X_OK) != 0) {
+        st = ls_fail_errno(LS_ERR_IO, part, "write into the directory");
+    }
+    ls_free(part);
+    return st;
+}
+
 ls_status ls_check_output(const char *out, const char *input) {
     struct stat a, b;
     if (input == NULL || stat(input, &a) != 0 || stat(out, &b) != 0 || a.st_dev != b.st_dev ||

@@ -57,6 +57,16 @@ static int report(ls_status st) {
     return ls_status_exit_code(st);
 }
 
+/* The run's log file keeps the failure that ended it. */
+static void log_failure(ls_log *log, ls_status st) {
+    if (st == LS_OK || st == LS_STOPPED)
+        return;
+    const ls_error e = *ls_error_last();
+    ls_log_only(log, "error: %s", e.message[0] != '\0' ? e.message : ls_status_sentence(st));
+    if (e.hint[0] != '\0')
+        ls_log_only(log, "hint: %s", e.hint);
+}
+
 static bool wants_help(int argc, char **argv) {
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0)
@@ -95,8 +105,9 @@ static int run_command(const ls_command *command, int argc, char **argv) {
     else if (st == LS_OK && (rank == 0 || !command->root_only))
         st = command->run(&cli);
     st = ls_agree(cli.comm, flush_results(st));
-    ls_log_destroy(cli.log);
     int code = rank == 0 ? report(st) : ls_status_exit_code(st);
+    log_failure(cli.log, st);
+    ls_log_destroy(cli.log);
     fflush(NULL);
     ls_comm_finalize(cli.comm);
     return code;

@@ -65,6 +65,27 @@ static ls_status skip_byte_order_mark(ls_lines *r) {
     return LS_OK;
 }
 
+static ls_status check_text(const ls_lines *r, const char *text, size_t length) {
+    if (memchr(text, '\0', length))
+        return ls_hint(ls_lines_fail(ls_lines_path(r), r->number,
+                                     "holds a zero byte, so this is not a text file"),
+                       "text must be ASCII or UTF-8, plain or gzip");
+    const size_t valid = ls_utf8_valid(text, length);
+    if (valid == length)
+        return LS_OK;
+    size_t begin = valid;
+    while (begin > 0 && valid - begin < 20 && (unsigned char)text[begin - 1] >= ' ')
+        begin--;
+    while (begin < valid && ((unsigned char)text[begin] & 0xc0) == 0x80)
+        begin++; /* begin with a whole character */
+    return ls_hint(ls_lines_fail(ls_lines_path(r), r->number,
+                                 "byte %zu (0x%02x, behind '%.*s') is not UTF-8 text", valid + 1,
+                                 (unsigned)(unsigned char)text[valid], (int)(valid - begin),
+                                 text + begin),
+                   "convert the file: iconv -f latin1 -t utf-8 OLD > NEW (latin1, or whatever it "
+                   "was written in)");
+}
+
 ls_status ls_lines_next(ls_lines *r, char **line, size_t *length) {
     *line = NULL;
     *length = 0;
@@ -86,10 +107,7 @@ ls_status ls_lines_next(ls_lines *r, char **line, size_t *length) {
     if (end > text && end[-1] == '\r')
         end--;
     *end = '\0';
-    if (memchr(text, '\0', (size_t)(end - text)))
-        return ls_hint(ls_lines_fail(ls_lines_path(r), r->number,
-                                     "holds a zero byte, so this is not a text file"),
-                       "text must be ASCII or UTF-8, plain or gzip");
+    LS_TRY(check_text(r, text, (size_t)(end - text)));
     *line = text;
     *length = (size_t)(end - text);
     return LS_OK;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json_text.h"
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
@@ -114,16 +115,16 @@ static json_t *json_model(const ls_model *m) {
 static json_t *json_names(const ls_strings *names) {
     json_t *list = json_array();
     for (size_t i = 0; i < names->count; i++)
-        json_array_append_new(list, json_string(ls_strings_at(names, i)));
+        json_array_append_new(list, ls_json_text(ls_strings_at(names, i)));
     return list;
 }
 
 static json_t *to_json(const char *path, const ls_trained *t, const char *hash) {
     const ls_train_state *s = &t->state;
     json_t *o = json_object();
-    json_object_set_new(o, "checkpoint", json_string(path));
+    json_object_set_new(o, "checkpoint", ls_json_text(path));
     json_object_set_new(o, "format_version", json_integer(LS_CHECKPOINT_VERSION));
-    json_object_set_new(o, "name", json_string(t->config.name));
+    json_object_set_new(o, "name", ls_json_text(t->config.name));
     json_object_set_new(o, "epoch", json_integer((json_int_t)s->epoch));
     json_object_set_new(o, "epoch_step", json_integer((json_int_t)s->epoch_step));
     json_object_set_new(o, "step", json_integer((json_int_t)s->step));
@@ -132,7 +133,7 @@ static json_t *to_json(const char *path, const ls_trained *t, const char *hash) 
     json_object_set_new(o, "best_value",
                         isfinite(s->best_value) ? json_real(s->best_value) : json_null());
     json_object_set_new(o, "monitor", json_string(ls_trained_monitor(t)));
-    json_object_set_new(o, "data", json_string(t->config.data.file));
+    json_object_set_new(o, "data", ls_json_text(t->config.data.file));
     json_object_set_new(o, "features",
                         json_integer((json_int_t)ls_transforms_inputs(t->transforms)));
     json_object_set_new(o, "inputs",

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "json_text.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
@@ -142,20 +143,6 @@ static json_t *json_count(size_t n) {
     return json_integer((json_int_t)n);
 }
 
-/* Names need not be UTF-8, JSON must be: other bytes become '?'. */
-static json_t *json_name(const char *s) {
-    json_t *name = json_string(s);
-    char *ascii = NULL;
-    if (name || ls_strdup(s, &ascii) != LS_OK)
-        return name;
-    for (char *c = ascii; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    name = json_string(ascii);
-    ls_free(ascii);
-    return name;
-}
-
 /* Numbers that do not exist are null. */
 static void json_set_range(json_t *object, const ls_value_facts *v) {
     json_object_set_new(object, "min", v->finite ? json_real((double)v->smallest) : json_null());
@@ -176,7 +163,7 @@ static json_t *json_classes(const dataset_facts *f) {
     json_t *classes = json_array();
     for (size_t c = 0; c < f->ds->classes.count; c++) {
         json_t *row = json_object();
-        json_object_set_new(row, "name", json_name(ls_strings_at(&f->ds->classes, c)));
+        json_object_set_new(row, "name", ls_json_text(ls_strings_at(&f->ds->classes, c)));
         json_object_set_new(row, "samples", json_count(f->class_rows[c]));
         json_array_append_new(classes, row);
     }
@@ -188,7 +175,7 @@ static json_t *json_outputs(const dataset_facts *f) {
     for (size_t j = 0; j < f->ds->n_outputs; j++) {
         json_t *row = json_object();
         json_object_set_new(row, "name",
-                            f->ds->targets.count ? json_name(ls_strings_at(&f->ds->targets, j))
+                            f->ds->targets.count ? ls_json_text(ls_strings_at(&f->ds->targets, j))
                                                  : json_null());
         json_set_range(row, &f->outputs[j]);
         json_array_append_new(outputs, row);
@@ -226,7 +213,7 @@ static ls_status json_dataset(ls_buffer *out, const dataset_facts *f) {
     const ls_dataset *ds = f->ds;
     json_t *root = json_object();
     json_object_set_new(root, "kind", json_string("dataset"));
-    json_object_set_new(root, "file", json_name(ds->path));
+    json_object_set_new(root, "file", ls_json_text(ds->path));
     json_object_set_new(root, "file_bytes", json_count(f->file_bytes));
     json_set_matrix(root, f);
     json_object_set_new(root, "feature_names", json_boolean(ds->features.count > 0));

@@ -89,6 +89,25 @@ static void test_quiet_and_file(void **state) {
     ls_log_destroy(log);
 }
 
+static void test_a_file_gets_what_was_said_before(void **state) {
+    caught *c = *state;
+    ls_log *log;
+    char path[96], *text;
+    (void)snprintf(path, sizeof path, "%s/log.txt", c->directory);
+    assert_int_equal(ls_log_create(true, &log), LS_OK);
+    ls_warn(log, "early");
+    for (int i = 0; i < 10000; i++)
+        ls_note(log, "much");
+    assert_int_equal(ls_log_open_file(log, path), LS_OK);
+    ls_note(log, "late");
+    assert_int_equal(ls_read_file(path, &text, NULL), LS_OK);
+    const char *early = strstr(text, "Z warning: early\n20"), *late = strstr(text, "Z late\n");
+    assert_true(early != NULL && early - text < 24 && late > early);
+    assert_in_range(strlen(text), 60 << 10, 65 << 10); /* it is bounded */
+    ls_free(text);
+    ls_log_destroy(log);
+}
+
 static void test_a_full_disk_is_said_once(void **state) {
     caught *c = *state;
     ls_log *log;
@@ -204,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CAUGHT(test_lines),
         CAUGHT(test_quiet_and_file),
+        CAUGHT(test_a_file_gets_what_was_said_before),
         CAUGHT(test_a_full_disk_is_said_once),
         CAUGHT(test_progress_lines),
         CAUGHT(test_failed_work_has_no_last_line),

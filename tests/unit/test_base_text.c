@@ -132,6 +132,46 @@ static void test_nearest(void **state) {
     assert_null(ls_nearest(long_word, words, count));
 }
 
+static void expect_hint(const char *given, const char *hint) {
+    static const char *const names[] = {"softmax_cross_entropy", "binary_cross_entropy", "mse"};
+    (void)ls_hint_nearest(ls_fail(LS_ERR_CONFIG, NULL, "x"), given, names, 3, "all");
+    assert_string_equal(ls_error_last()->hint, hint);
+}
+
+static void test_hint_nearest(void **state) {
+    (void)state;
+    expect_hint("Cross_Entropy", "did you mean 'softmax_cross_entropy' or 'binary_cross_entropy'?");
+    expect_hint("softmax", "did you mean 'softmax_cross_entropy'?");
+    expect_hint("binary_cros_entropy", "did you mean 'binary_cross_entropy'?");
+    expect_hint("m", "all: softmax_cross_entropy, binary_cross_entropy, mse");
+}
+
+static void test_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t valid;
+    } cases[] = {{"", 0},
+                 {"twelve bytes and more", 21},
+                 {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9},
+                 {"eight ok\xe9", 8},
+                 {"sixteen is fine, \xc3", 17},
+                 {"\xc0\x80", 0},          /* overlong */
+                 {"\xe0\x9f\xbf", 0},      /* overlong */
+                 {"\xf0\x8f\xbf\xbf", 0},  /* overlong */
+                 {"a\xed\xa0\x80", 1},     /* a surrogate */
+                 {"a\xf4\x90\x80\x80", 1}, /* beyond U+10FFFF */
+                 {"a\xf5\x80\x80\x80", 1}, /* no first byte */
+                 {"ab\x80", 2},            /* a second byte first */
+                 {"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(ls_utf8_valid(cases[i].text, strlen(cases[i].text)), cases[i].valid);
+    ls_buffer b = {0};
+    ls_buffer_add_utf8(&b, "f\xfcr \xc3\xa9 \xff\xfe");
+    assert_string_equal(b.data, "f\\xfcr \xc3\xa9 \\xff\\xfe");
+    ls_buffer_free(&b);
+}
+
 static void test_buffer(void **state) {
     (void)state;
     ls_buffer b = {0};
@@ -295,7 +335,8 @@ int main(void) {
         cmocka_unit_test(test_buffer),       cmocka_unit_test(test_string_index),
         cmocka_unit_test(test_classes),      cmocka_unit_test(test_memory),
         cmocka_unit_test(test_grow),         cmocka_unit_test(test_error_record),
-        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_status),       cmocka_unit_test(test_hint_nearest),
+        cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

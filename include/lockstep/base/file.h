@@ -36,6 +36,10 @@ ls_status ls_check_output(const char *out, const char *input) LS_MUST_CHECK;
 /* Creates a directory and its missing parents. Errors: ERR_IO. */
 ls_status ls_make_directories(const char *path) LS_MUST_CHECK;
 
+/* Checks that ls_make_directories would work and that files can be made in there, as far as can be
+ * told without making anything. Errors: ERR_IO. */
+ls_status ls_check_directories(const char *path) LS_MUST_CHECK;
+
 /* The whole file as text with a terminating 0; *length may be NULL. Errors: ERR_IO, and
  * ERR_USAGE "no such file" for a missing one. *out: ls_free. */
 ls_status ls_read_file(const char *path, char **out, size_t *length) LS_MUST_CHECK;

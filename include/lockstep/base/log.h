@@ -17,13 +17,14 @@ typedef struct ls_log ls_log;
 ls_status ls_log_create(bool quiet, ls_log **out) LS_MUST_CHECK;
 void ls_log_destroy(ls_log *log);
 
-/* From now on also appends to this file. Errors: ERR_IO. */
+/* From now on also appends to this file, first what was said before (64 KiB at most).
+ * Errors: ERR_IO. */
 ls_status ls_log_open_file(ls_log *log, const char *path) LS_MUST_CHECK;
 
 /* All of these do nothing on a NULL log. */
 void ls_note(ls_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ls_warn(ls_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* To the file only. */
+/* To the file only. The program's last error goes there in this way, too. */
 void ls_log_only(ls_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Progress of one long piece of work: a bar that is redrawn on a terminal, and a plain line now

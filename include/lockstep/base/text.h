@@ -34,6 +34,12 @@ void ls_buffer_addn(ls_buffer *b, const char *s, size_t n);
 void ls_buffer_addf(ls_buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ls_buffer_free(ls_buffer *b);
 
+/* How many bytes at the beginning of s[0..n) are UTF-8: n where all are. */
+size_t ls_utf8_valid(const char *s, size_t n);
+
+/* Appends s as UTF-8: a byte that is not becomes \xNN, so that different texts stay different. */
+void ls_buffer_add_utf8(ls_buffer *b, const char *s);
+
 /* An immutable-once-built list of strings in one arena. Start with {0}. */
 typedef struct ls_strings {
     size_t count;
@@ -83,8 +89,9 @@ char *ls_print_bytes(double bytes, char *buffer);
  * none is near enough to be meant. */
 const char *ls_nearest(const char *s, const char *const *words, size_t count);
 
-/* Adds "did you mean 'x'?", or a list of all that is known, to the failure just recorded; returns
- * st. known is what the list is of: "the keys here". */
+/* Adds "did you mean 'x'?", with all names that contain the word where several do, or a list of
+ * all that is known, to the failure just recorded; returns st. known is what the list is of: "the
+ * keys here". */
 ls_status ls_hint_nearest(ls_status st, const char *given, const char *const *names, size_t count,
                           const char *known);
 

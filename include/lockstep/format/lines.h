@@ -17,7 +17,7 @@ ls_status ls_lines_open(const char *path, ls_lines **out) LS_MUST_CHECK;
 
 /* *line = the next line without LF or CRLF, terminated, free to be changed until the next call;
  * NULL at the end. A byte-order mark at the start is left out. Errors: ERR_DATA as ls_stream_read,
- * and for a zero byte (not a text file), with the line. */
+ * and for a zero byte (not a text file) or one that is not UTF-8, with the line. */
 ls_status ls_lines_next(ls_lines *r, char **line, size_t *length) LS_MUST_CHECK;
 
 /* The number, from 1, of the line that was given last; 0 before the first. */
