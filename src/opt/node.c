@@ -120,6 +120,7 @@ void ls_node_destroy(ls_node *root) {
         if (root->key != NULL)
             ls_free(root->key[i]);
     }
+    ls_node_destroy(root->short_form);
     ls_free(root->child);
     ls_free(root->key);
     if (root->owns_origin) {

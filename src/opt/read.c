@@ -13,7 +13,7 @@
 
 #define NAMES_MAX 128
 
-/* The values of one table: of a map, or the one value given without its key. */
+/* The values of one table: of a map, and the one value given without its key. */
 typedef struct source {
     const ls_node *map;       /* NULL: no keys */
     const ls_node *shorthand; /* NULL: none */
@@ -69,6 +69,8 @@ static ls_status fail_missing(const ls_reader *r, const ls_opt *row) {
 
 static ls_status read_section(ls_reader *r, const ls_opt *row, const ls_node *node, void *field) {
     bool is_null = ls_node_is_null(node);
+    if (!is_null && node->short_form != NULL)
+        node = node->short_form; /* it is not one of a section */
     if (!is_null && node->kind != LS_NODE_MAP) {
         char got[LS_DESCRIPTION_MAX];
         return ls_node_fail(node, "%s: expected keys and values below it, got %s", r->path.text,
@@ -82,10 +84,70 @@ static ls_status read_section(ls_reader *r, const ls_opt *row, const ls_node *no
     return st;
 }
 
+/* "sgd.lr=0.1" as "{sgd: {lr: 0.1}}". */
+static void nest(const char *assignment, ls_buffer *out) {
+    size_t depth = 0;
+    for (const char *p = assignment; *p != '\0'; p++, depth++) {
+        size_t length = strcspn(p, ".=");
+        ls_buffer_addf(out, "{%.*s: ", (int)length, p);
+        p += length;
+        if (*p != '.') {
+            ls_buffer_add(out, *p == '=' ? p + 1 : p);
+            depth++;
+            break;
+        }
+    }
+    while (depth-- > 0)
+        ls_buffer_add(out, "}");
+}
+
+/* What follows the path in the assignment that made a node: "sgd.lr=0.1" of "--set
+ * optimizer.sgd.lr=0.1"; NULL where it was made otherwise. */
+static const char *set_below(const ls_reader *r, const ls_node *node) {
+    static const char lead[] = "--set ";
+    const char *rest = node->origin + strlen(lead);
+    if (node->line > 0 || strncmp(node->origin, lead, strlen(lead)) != 0 ||
+        strncmp(rest, r->path.text, r->path.length) != 0 || rest[r->path.length] != '.')
+        return NULL;
+    return rest + r->path.length + 1;
+}
+
+/* --set put a key below a choice that is another: there can be only one. */
+static ls_status fail_beside(const ls_reader *r, const ls_opt_choices *choices, const ls_node *node,
+                             const char *chosen, size_t added) {
+    const char *path = r->path.text, *key = node->key[added];
+    const char *rest = set_below(r, node->child[added]);
+    ls_status st =
+        ls_node_fail(node->child[added], "%s is %.80s here, so '%.80s' can not be set below it",
+                     path, chosen, key);
+    ls_buffer nested = {0};
+    nest(rest, &nested);
+    if (ls_opt_find(choices, key) == NULL)
+        st = ls_hint(st, "--set %s.%s.%s", path, chosen, rest);
+    else if (nested.status == LS_OK)
+        st = ls_hint(st, "to choose another %s: --set %s='%s'", choices->what, path, nested.data);
+    ls_buffer_free(&nested);
+    return st;
+}
+
+/* Whether --set put a key beside the choice that is named here. */
+static ls_status check_beside(const ls_reader *r, const ls_opt_choices *choices,
+                              const ls_node *node) {
+    if (node->kind != LS_NODE_MAP || node->count == 0)
+        return LS_OK;
+    const char *chosen = node->short_form != NULL ? node->short_form->text : node->key[0];
+    for (size_t i = 0; i < node->count; i++)
+        if (set_below(r, node->child[i]) != NULL && strcmp(node->key[i], chosen) != 0)
+            return fail_beside(r, choices, node, chosen, i);
+    return LS_OK;
+}
+
 /* The name of a choice's node and the value below it (NULL: none). */
-static ls_status split_choice(const ls_reader *r, const char *what, const ls_node *node,
-                              const char **name, const ls_node **value) {
+static ls_status split_choice(const ls_reader *r, const ls_opt_choices *choices,
+                              const ls_node *node, const char **name, const ls_node **value) {
+    const char *what = choices->what;
     *value = NULL;
+    LS_TRY(check_beside(r, choices, node));
     if (node->kind == LS_NODE_SCALAR) {
         *name = node->text;
         return LS_OK;
@@ -124,6 +186,10 @@ static ls_status fail_unknown_choice(const ls_reader *r, const ls_opt_choices *c
 static ls_status read_choice_options(ls_reader *r, const ls_opt_row *row, const ls_node *value,
                                      ls_choice *choice) {
     bool is_map = value != NULL && value->kind == LS_NODE_MAP;
+    if (is_map && value->short_form != NULL && row->shorthand == NULL) {
+        value = value->short_form; /* for the message */
+        is_map = false;
+    }
     bool is_empty = ls_node_is_null(value) || (is_map && value->count == 0);
     if (!is_empty && (row->options == NULL || (!is_map && row->shorthand == NULL))) {
         char got[LS_DESCRIPTION_MAX];
@@ -135,10 +201,13 @@ static ls_status read_choice_options(ls_reader *r, const ls_opt_row *row, const 
         return LS_OK;
     LS_TRY(ls_alloc(1, row->options_size, "options", &choice->options));
     source from = {.given = true};
-    if (is_map)
+    from.shorthand_key = row->shorthand;
+    if (is_map) {
         from.map = value;
-    else if (!is_empty)
-        from = (source){.shorthand = value, .shorthand_key = row->shorthand, .given = true};
+        from.shorthand = value->short_form;
+    } else if (!is_empty) {
+        from.shorthand = value;
+    }
     return read_table(r, row->options, &from, choice->options);
 }
 
@@ -146,7 +215,7 @@ static ls_status read_choice(ls_reader *r, const ls_opt_choices *choices, const 
                              ls_choice *choice) {
     const char *name = NULL;
     const ls_node *value;
-    LS_TRY(split_choice(r, choices->what, node, &name, &value));
+    LS_TRY(split_choice(r, choices, node, &name, &value));
     choice->row = ls_opt_find(choices, name);
     if (choice->row == NULL)
         return fail_unknown_choice(r, choices, node, name);
@@ -202,7 +271,7 @@ static ls_status read_node(ls_reader *r, const ls_opt *row, const ls_node *node,
 
 static ls_status read_option(ls_reader *r, const ls_opt *row, const source *from, void *field) {
     const ls_node *node = ls_node_get(from->map, row->key);
-    if (from->shorthand != NULL && has_key(row, from->shorthand_key))
+    if (node == NULL && from->shorthand != NULL && has_key(row, from->shorthand_key))
         node = from->shorthand;
     if (node != NULL)
         return read_node(r, row, node, field);

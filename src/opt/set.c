@@ -56,19 +56,23 @@ static ls_status append_null(const setter *s, ls_node *parent, const char *key) 
     return st;
 }
 
-/* A scalar that the path goes through: nothing becomes a list or a map, a word becomes a map
- * with this word as its key ("relu": {relu: {}}). */
+/* A scalar that the path goes through: nothing becomes a list or a map; a word or a value becomes
+ * a map with it as its short form. */
 static ls_status open_scalar(const setter *s, ls_node *node) {
     if (ls_node_is_null(node)) {
         node->kind = strcmp(s->part, "0") == 0 ? LS_NODE_LIST : LS_NODE_MAP;
         node->text = NULL;
         return LS_OK;
     }
-    const char *word = node->text;
+    LS_TRY(ls_node_create(LS_NODE_SCALAR, node->text, strlen(node->text), node->origin,
+                          node->directory, &node->short_form));
+    node->short_form->quoted = node->quoted;
+    node->short_form->line = node->line;
+    node->short_form->column = node->column;
     node->kind = LS_NODE_MAP;
-    ls_status st = append_null(s, node, word);
     node->text = NULL;
-    return st;
+    node->quoted = false;
+    return LS_OK;
 }
 
 static ls_status list_index(const setter *s, const ls_node *list, size_t *index) {

@@ -229,7 +229,15 @@ static const bad bads[] = {
     {OK "model: [{dense: 3}]\n", NULL,
      "a.yaml:2:17: model.0.dense: expected options (key: value), got '3'", ""},
     {OK "model: [relu]\n", "model.0.dense.units=3",
-     "a.yaml:2:9: model.0: expected one layer, got 2 keys: relu, dense", "give one layer here"},
+     "--set model.0.dense.units=3: model.0 is relu here, so 'dense' can not be set below it",
+     "--set model.0='{dense: {units: 3}}'"},
+    {OK "optimizer: {adam: {lr: 1}}\n", "optimizer.lr=3",
+     "--set optimizer.lr=3: optimizer is adam here, so 'lr' can not be set below it",
+     "--set optimizer.adam.lr=3"},
+    {OK "model: [{dense: 3}]\n", "model.0.dense.units=4",
+     "a.yaml:2:17: model.0.dense: expected options (key: value), got '3'", ""},
+    {"data: 3\n", "data.file=x", "a.yaml:1:7: data: expected keys and values below it, got '3'",
+     ""},
 };
 
 static void test_errors(void **state) {

@@ -20,11 +20,13 @@ typedef struct ls_node {
     char **key;  /* map: [count] */
     struct ls_node **child; /* list and map: [count] */
     size_t count;
-    size_t capacity;     /* of key and child */
-    char *origin;        /* the file's name, or "--set a.b=c"; lives as long as the root */
-    char *directory;     /* what relative paths in here are relative to; "" = working dir */
-    bool owns_origin;    /* origin and directory are freed with this node */
-    size_t line, column; /* from 1; 0 where the origin is --set */
+    struct ls_node *short_form; /* map: the scalar that stood here before --set put keys below it
+                                   (word or value: that is known when it is read), or NULL */
+    size_t capacity;            /* of key and child */
+    char *origin;               /* the file's name, or "--set a.b=c"; lives as long as the root */
+    char *directory;            /* what relative paths in here are relative to; "" = working dir */
+    bool owns_origin;           /* origin and directory are freed with this node */
+    size_t line, column;        /* from 1; 0 where the origin is --set */
     size_t key_line, key_column;
 } ls_node;
 
@@ -39,9 +41,9 @@ ls_status ls_node_parse(const char *text, const char *name, const char *director
 ls_status ls_node_parse_file(const char *path, ls_node **out) LS_MUST_CHECK;
 
 /* Applies "a.b.0.c=VALUE" (VALUE is YAML, numbers index lists, "list.N" with N = length appends)
- * to the tree; missing maps on the way are created, and a list for the index 0; a scalar word on
- * the way ("relu") becomes a map {relu: {}} when a key below it is set. Errors: ERR_CONFIG "--set
- * a.b=c: ...". */
+ * to the tree; missing maps on the way are created, and a list for the index 0; a scalar on the
+ * way ("relu", or the 8 of "dense: 8") becomes a map that remembers it as its short form. Errors:
+ * ERR_CONFIG "--set a.b=c: ...". */
 ls_status ls_node_set(ls_node *root, const char *assignment) LS_MUST_CHECK;
 
 /* The value of a map's key, or NULL. */
