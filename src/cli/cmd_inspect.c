@@ -10,6 +10,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/data/import.h"
 #include "lockstep/format/h5.h"
 #include "lockstep/report/inspect.h"
 #include "lockstep/train/checkpoint.h"
@@ -85,8 +86,9 @@ static ls_status is_checkpoint(const char *file, bool *out) {
     ls_h5 *h5 = NULL;
     char *format = NULL;
     *out = false;
-    LS_TRY(ls_h5_open(file, &h5));
-    ls_status st = LS_OK;
+    ls_status st = ls_h5_open(file, &h5);
+    if (st != LS_OK)
+        return ls_hint_import(st, file);
     if (ls_h5_has_attribute(h5, "/", "format"))
         st = ls_h5_read_attribute_text(h5, "/", "format", &format);
     if (st == LS_OK && format)

@@ -11,6 +11,7 @@
 #include "dataset_internal.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/data/import.h"
 #include "lockstep/data/split.h"
 #include "lockstep/math/vector.h"
 
@@ -26,11 +27,23 @@ ls_dataset_paths ls_dataset_default_paths(const char *file) {
                               .layout = LS_SAMPLES_BY_FEATURES};
 }
 
+/* Sparse matrices (AnnData, 10x) and data frames are groups of arrays. */
+static bool is_group(const ls_dataset *ds, const char *name) {
+    ls_strings members = {0};
+    bool listed = ls_h5_list(ds->file, name, &members) == LS_OK;
+    ls_strings_free(&members);
+    return listed;
+}
+
 static ls_status open_x(ls_dataset *ds, const ls_dataset_paths *paths) {
     if (!ls_h5_has(ds->file, paths->x))
         return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "no array %s", paths->x),
                        "the matrix of samples by features is expected there; data.x in the config "
                        "names another array");
+    if (is_group(ds, paths->x))
+        return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "%s is a group, not an array", paths->x),
+                       "a dense matrix of samples by features is needed: store a sparse one as a "
+                       "dense array (AnnData: adata.X.toarray()), or name another with data.x");
     ls_h5_info info;
     LS_TRY(ls_h5_describe(ds->file, paths->x, &info));
     if (info.type_class != LS_H5_INTEGER && info.type_class != LS_H5_FLOAT)
@@ -110,7 +123,9 @@ static ls_status read_names(ls_dataset *ds, const char *array, size_t count, con
 static ls_status open_all(ls_dataset *ds, const ls_dataset_paths *paths) {
     LS_TRY(ls_strdup(paths->file, &ds->path));
     LS_TRY(ls_strdup(paths->x, &ds->x_name));
-    LS_TRY(ls_h5_open(paths->file, &ds->file));
+    ls_status st = ls_h5_open(paths->file, &ds->file);
+    if (st != LS_OK)
+        return ls_hint_import(st, paths->file);
     LS_TRY(open_x(ds, paths));
     LS_TRY(ls_dataset_read_targets(ds, paths));
     LS_TRY(read_names(ds, paths->features, ds->n_features, "features", &ds->features));

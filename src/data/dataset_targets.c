@@ -21,9 +21,15 @@ static const char *length_hint(const ls_dataset *ds, bool turned) {
                  "sample a row";
 }
 
+/* One whole number a sample: many tools make a column of a vector. */
+static bool is_column(const ls_h5_info *info) {
+    return info->rank == 1 ||
+           (info->rank == 2 && info->dim[1] == 1 && info->type_class == LS_H5_INTEGER);
+}
+
 static ls_status check_length(const ls_dataset *ds, const char *array, const ls_h5_info *info,
                               size_t count, const char *what) {
-    if (info->rank != 1)
+    if (!is_column(info))
         return ls_fail(LS_ERR_DATA, ds->path, "%s has %d dimensions, not 1", array, info->rank);
     size_t other = count == ds->n_samples ? ds->n_features : ds->n_samples;
     if (info->dim[0] != count)
@@ -218,12 +224,12 @@ ls_status ls_dataset_read_targets(ls_dataset *ds, const ls_dataset_paths *paths)
         return ls_fail(LS_ERR_DATA, ds->path, "%s has %d dimensions, not 1 or 2", paths->y,
                        info.rank);
     bool is_number = info.type_class == LS_H5_INTEGER || info.type_class == LS_H5_FLOAT;
-    if (info.type_class == LS_H5_FLOAT || (info.rank == 2 && is_number)) {
+    if (info.type_class == LS_H5_FLOAT || (is_number && !is_column(&info))) {
         ds->target = LS_TARGET_VALUES;
         return read_values(ds, paths->y, &info);
     }
     ds->target = LS_TARGET_CLASSES;
-    if (info.type_class == LS_H5_OTHER || info.rank != 1)
+    if (info.type_class == LS_H5_OTHER || !is_column(&info))
         return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "%s holds %s in %d dimension%s", paths->y,
                                info.type_name, info.rank, info.rank == 1 ? "" : "s"),
                        "labels are one whole number or one string a sample, values are floats");

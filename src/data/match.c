@@ -32,6 +32,16 @@ static ls_status match_by_position(size_t n_model, const ls_dataset *ds, uint32_
     return LS_OK;
 }
 
+/* Names on one side only can not be compared: the order is trusted, and that is said. */
+static void warn_of_trust(const ls_dataset *ds, bool model_names, const char *what,
+                          const char *array, ls_log *log) {
+    ls_warn(log,
+            "%s: %s are matched by position, as only the %s names them (%s): check that they "
+            "stand in the order of the %s",
+            ds->path, what, model_names ? "model" : "dataset", array,
+            model_names ? "dataset that the model was trained on" : "model's training data");
+}
+
 static ls_status fail_missing(const ls_dataset *ds, size_t n_model, size_t missing,
                               const ls_buffer *list) {
     char count[32], all[32];
@@ -65,8 +75,13 @@ static ls_status match_by_name(const ls_strings *features, const ls_dataset *ds,
 
 ls_status ls_match_features(const ls_strings *features, size_t n_model, const ls_dataset *ds,
                             ls_log *log, uint32_t *index) {
-    if (features->count == 0 || ds->features.count == 0)
-        return match_by_position(n_model, ds, index);
+    const bool model_names = features->count > 0;
+    if (!model_names || ds->features.count == 0) {
+        LS_TRY(match_by_position(n_model, ds, index));
+        if (model_names != (ds->features.count > 0))
+            warn_of_trust(ds, model_names, "features", "/features", log);
+        return LS_OK;
+    }
     if (features->count != n_model)
         return ls_fail(LS_ERR_DATA, NULL, "the model has %zu inputs, but names %zu features",
                        n_model, features->count);
@@ -163,6 +178,8 @@ ls_status ls_match_classes(const ls_strings *classes, bool named, const ls_datas
     }
     if (st == LS_OK)
         st = check_unknown(ds, rows, code, ignore_unknown, log, out);
+    if (st == LS_OK && named != ds->named_classes)
+        warn_of_trust(ds, named, "classes", "/classes", log);
     ls_free(rows);
     ls_free(code);
     return st;

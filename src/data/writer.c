@@ -16,6 +16,7 @@ struct ls_dataset_writer {
     ls_h5_array *x;
     size_t n_samples, n_features;
     size_t n_classes, n_outputs, n_groups; /* 0: there are none */
+    ls_buffer class_rows;                  /* "liver 120, lung 80, ..." */
 };
 
 static size_t at_most(size_t n, size_t limit) {
@@ -56,9 +57,27 @@ ls_status ls_dataset_writer_block(ls_dataset_writer *w, size_t first_row, size_t
     return ls_h5_array_write(w->x, start, count, LS_H5_F32, in);
 }
 
+/* How many rows the first classes have. */
+static ls_status count_classes(ls_dataset_writer *w, const int32_t *label,
+                               const ls_strings *classes) {
+    enum { SHOWN = 6 };
+    size_t rows[SHOWN] = {0};
+    char count[32];
+    for (size_t i = 0; i < w->n_samples; i++)
+        if (label[i] >= 0 && label[i] < SHOWN)
+            rows[label[i]]++;
+    for (size_t c = 0; c < classes->count && c < SHOWN; c++)
+        ls_buffer_addf(&w->class_rows, "%s%s %s", c ? ", " : "", ls_strings_at(classes, c),
+                       ls_print_count(rows[c], count));
+    if (classes->count > SHOWN)
+        ls_buffer_add(&w->class_rows, ", ...");
+    return w->class_rows.status;
+}
+
 ls_status ls_dataset_writer_labels(ls_dataset_writer *w, const int32_t *label,
                                    const ls_strings *classes) {
     w->n_classes = classes->count;
+    LS_TRY(count_classes(w, label, classes));
     LS_TRY(ls_h5_write(w->file, "/y", LS_H5_I32, 1, &w->n_samples, label));
     return ls_h5_write_strings(w->file, "/classes", classes);
 }
@@ -114,6 +133,8 @@ static void note_contents(const ls_dataset_writer *w, const char *path, ls_log *
     add_count(&b, w->n_groups, "group", "groups");
     if (b.status == LS_OK)
         ls_note(log, "%s", b.data);
+    if (w->class_rows.length > 0)
+        ls_note(log, "rows of each class: %s", w->class_rows.data);
     ls_buffer_free(&b);
 }
 
@@ -140,5 +161,6 @@ void ls_dataset_writer_abandon(ls_dataset_writer *w) {
     ls_h5_array_destroy(w->x);
     ls_h5_destroy(w->file);
     ls_pending_abandon(&w->pending);
+    ls_buffer_free(&w->class_rows);
     ls_free(w);
 }

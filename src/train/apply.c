@@ -15,7 +15,7 @@ static ls_status open_dataset(ls_apply *a, const ls_apply_request *request) {
     if (request->data != NULL)
         paths.file = request->data;
     ls_status st = ls_dataset_open(&paths, &a->ds);
-    if (st != LS_OK && request->data == NULL)
+    if (st != LS_OK && request->data == NULL && ls_error_last()->hint[0] == '\0')
         return ls_hint(st, "the checkpoint names this dataset; give another with --data FILE");
     LS_TRY(st);
     if (!request->needs_targets || a->ds->target == a->t->target)

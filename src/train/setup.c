@@ -48,6 +48,23 @@ static ls_status take_names(ls_run *run) {
     return ls_strings_copy(&run->ds->features, &t->features);
 }
 
+/* Codes without names count the classes: codes from 1 on would ask for one class too many. */
+static ls_status check_codes(const ls_run *run) {
+    const ls_dataset *ds = run->ds;
+    int32_t least = INT32_MAX;
+    if (run->t->target != LS_TARGET_CLASSES || ds->named_classes)
+        return LS_OK;
+    for (size_t i = 0; i < ds->n_samples; i++)
+        least = ds->label[i] < least ? ds->label[i] : least;
+    if (least == 0)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_DATA, ds->path,
+                           "%s: class codes start at 0, but the smallest one here is %d",
+                           run->t->config.data.y, (int)least),
+                   "subtract %d from the codes, or name all classes, from code 0 on, in %s",
+                   (int)least, run->t->config.data.classes);
+}
+
 /* label[row], -1 where the row has none. */
 static ls_status match_labels(ls_run *run) {
     if (run->t->target != LS_TARGET_CLASSES)
@@ -59,6 +76,17 @@ static ls_status match_labels(ls_run *run) {
     if (match.blank > 0)
         ls_note(run->log, "%zu rows without a label are left out", match.blank);
     return LS_OK;
+}
+
+/* Rows of one donor in training and in testing make the test look better than it is. */
+static void warn_of_groups(const ls_run *run) {
+    char groups[32];
+    const ls_dataset *ds = run->ds;
+    if (ds->group != NULL && ds->groups.count < ds->n_samples)
+        ls_warn(run->log,
+                "%s: its rows belong to %s groups (/groups), but the split does not keep them "
+                "together, so that metrics may be too good: set data.split.group to groups",
+                ds->path, ls_print_count(ds->groups.count, groups));
 }
 
 static ls_status split_by_fractions(ls_run *run, uint8_t *part) {
@@ -74,6 +102,8 @@ static ls_status split_by_fractions(ls_run *run, uint8_t *part) {
         return ls_hint(
             ls_fail(LS_ERR_CONFIG, "data.split.group", "%s has no array %s", ds->path, s->group),
             "import it with --group, or name the array that holds the groups");
+    if (s->group == NULL)
+        warn_of_groups(run);
     return ls_split_assign(&spec, ds->n_samples, run->label, run->t->classes.count,
                            s->group != NULL ? ds->group : NULL,
                            s->group != NULL ? ds->groups.count : 0, part);
@@ -128,11 +158,14 @@ static ls_status list_rows(ls_run *run) {
     return LS_OK;
 }
 
-/* A class without rows in a part is worth a warning: metrics leave it out. */
+/* A class without rows in a part is worth a warning: metrics leave it out. So is a single one. */
 static ls_status warn_of_missing_classes(ls_run *run) {
     size_t n = run->t->classes.count, *count = NULL;
     if (run->label == NULL)
         return LS_OK;
+    if (n == 1)
+        ls_warn(run->log, "%s: all rows are of one class (%s), so there is nothing to learn",
+                run->ds->path, ls_strings_at(&run->t->classes, 0));
     LS_TRY(ls_alloc(n, sizeof *count, "classes", &count));
     for (int p = 0; p < LS_SPLIT_PARTS; p++) {
         size_t missing = 0, first = 0;
@@ -211,6 +244,7 @@ static ls_status prepare_data(ls_run *run) {
         LS_TRY(match_labels(run));
     } else {
         LS_TRY(take_names(run));
+        LS_TRY(check_codes(run));
         LS_TRY(match_labels(run));
         LS_TRY(ls_dataset_fingerprint(run->ds, run->t->fingerprint));
         LS_TRY(split_rows(run));
@@ -221,16 +255,20 @@ static ls_status prepare_data(ls_run *run) {
 }
 
 /* Few blocks of rows leave lanes without any, and steps smaller than the config says. */
-static void note_empty_lanes(const ls_run *run, const ls_sampler_spec *spec) {
+static void warn_of_empty_lanes(const ls_run *run, const ls_sampler_spec *spec) {
     size_t empty = 0;
     for (size_t l = 0; l < spec->lanes; l++)
         empty += ls_sampler_lane_rows(run->sampler, l) == 0;
-    if (empty > 0 && spec->n_rows >= spec->batch)
-        ls_note(run->log,
-                "%zu of %zu lanes have no rows, so a step has at most %zu rows; data.block_rows of "
-                "%zu would fill all lanes",
-                empty, spec->lanes, (spec->lanes - empty) * (spec->batch / spec->lanes),
-                spec->n_rows / spec->lanes);
+    if (empty == 0)
+        return;
+    size_t rows = (spec->lanes - empty) * (spec->batch / spec->lanes);
+    bool can_fill = spec->n_rows >= spec->lanes;
+    ls_warn(run->log,
+            "%zu of %zu lanes have no rows, so a step has at most %zu rows, not the %zu of "
+            "batch.size: set %s to at most %zu",
+            empty, spec->lanes, rows < spec->n_rows ? rows : spec->n_rows, spec->batch,
+            can_fill ? "data.block_rows" : "batch.lanes",
+            can_fill ? spec->n_rows / spec->lanes : spec->n_rows);
 }
 
 static ls_status prepare_sampler(ls_run *run) {
@@ -251,7 +289,7 @@ static ls_status prepare_sampler(ls_run *run) {
                                "drop leaves no step: %zu training rows, batches of %zu",
                                spec.n_rows, spec.batch),
                        "use batch.last: keep, or a smaller batch.size");
-    note_empty_lanes(run, &spec);
+    warn_of_empty_lanes(run, &spec);
     return ls_lanes_create(lanes, mine, &run->lanes);
 }
 

@@ -25,6 +25,14 @@ class BadInput(refusals.TestCase):
         self.write("d.h5", "a,b\n1,2\n")
         self.no_training(3, [self.path("d.h5"), "not an HDF5 file", "lockstep import"])
 
+    def test_tables_that_are_not_imported(self):
+        for name, call in (("t.csv", "csv"), ("t.gct.gz", "gct"), ("t.txt", "tsv")):
+            path = self.write(name, "a,b\n1,2\n")
+            hint = f"hint: make a dataset of it first: lockstep import {call} {path} "
+            self.no_training(3, [path, "not an HDF5 file", hint], "--set", f"data.file={path}",
+                             ranks=(1,))
+            self.refused(3, [path, hint], "inspect", path, ranks=(0,))
+
     def test_cut_short(self):
         path = self.dataset(samples=5000)
         os.truncate(path, os.path.getsize(path) // 2)
@@ -53,6 +61,24 @@ class BadInput(refusals.TestCase):
         self.no_training(3, ["/X holds", "not numbers"])
         experiments.write(self.path("d.h5"), {"X": np.ones((60, 6), "c8"), "y": y})
         self.no_training(3, ["/X holds", "not numbers"])
+        experiments.write(self.path("d.h5"), {"X/data": np.ones(60), "X/indptr": y, "y": y})
+        self.no_training(3, ["/X is a group, not an array", "dense matrix"])
+
+    def test_float_targets_for_classes(self):
+        x, y = experiments.matrix(60, 6, 1), np.arange(60) % 3
+        for target, says in (
+                (y.astype("f8"), ["holds float targets", "must be stored as integers", "astype('int32')"]),
+                (np.eye(3, dtype="f4")[y], ["holds one-hot rows", "y.argmax(axis=1)"]),
+                (np.eye(3, dtype="i4")[y], ["holds one-hot rows", "y.argmax(axis=1)"]),
+                (y + 0.5, ["holds float targets", "hint: use mse"])):
+            experiments.write(self.path("d.h5"), {"X": x, "y": target})
+            self.no_training(2, ["softmax_cross_entropy wants classes", *says])
+
+    def test_codes_from_one_on(self):
+        path = experiments.write(self.path("d.h5"), {"X": experiments.matrix(60, 6, 1),
+                                                     "y": np.arange(60) % 3 + 1})
+        self.no_training(3, [path, "/y: class codes start at 0, but the smallest one here is 1",
+                             "subtract 1", "/classes"])
 
     def test_values_that_are_not_finite(self):
         for value, word in ((np.nan, "missing value"), (np.inf, "infinite"), (-np.inf, "infinite")):

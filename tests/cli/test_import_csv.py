@@ -147,8 +147,15 @@ class Import(lockstep_test.TestCase):
         good = "id,a,b\nx,1,2\n"
         self.refuses(3, good + "y,,4\n", "--id", "id",
                      says=["t.csv: line 3: column 'a': missing value", "--missing drop"], ranks=(1, 3))
+        self.refuses(3, "id,a,b\ny,1,Bob\n", "--id", "id",
+                     says=["t.csv: line 2: column 'b': 'Bob' is not a number", "--drop 'b'"])
         self.refuses(3, good + "y,1,Bob\n", "--id", "id",
-                     says=["t.csv: line 3: column 'b': 'Bob' is not a number", "--drop 'b'"])
+                     says=["t.csv: line 3: column 'b': 'Bob' is not a number",
+                           "above this one are numbers", "mend it"])
+        self.refuses(3, good + "y,1,Bob\n", "--id", "id", "--target", "b",
+                     says=["line 3: column 'b': 'Bob' is not a number", "mend it"])
+        self.refuses(3, "a;b\n1,5;2\n", "--delimiter", ";",
+                     says=["line 2: column 'a': '1,5' is not a number", "decimal comma", "write.csv2"])
         self.refuses(3, good + "y,1e99,3\n", "--id", "id",
                      says="line 3: column 'a': '1e99' is infinite", ranks=(1, 3))
         self.refuses(3, good + "y,1\n", "--id", "id", says="line 3: 2 fields, the first row has 3")
@@ -163,6 +170,40 @@ class Import(lockstep_test.TestCase):
         self.refuses(3, "a,b\n", says="no row is left")
         self.refuses(3, "a,y\n1,2\n1,\n", "--target", "y", "--missing", "mean",
                      says=["line 3: column 'y': missing value", "--missing drop"])
+
+    def test_rows_of_other_lengths(self):
+        self.refuses(3, "a b\n'x' 1 2\n'y' 3 4\n", "--delimiter", " ",
+                     says=["line 2: 3 fields, the first row has 2", "write.table", "col.names = NA"])
+        self.refuses(3, "a;b\n1,5;2,5\n", says="--delimiter ';'")
+        self.refuses(3, "a,b\n1,2\n1,2,3\n", says="fields with the delimiter inside need quotes")
+
+    def test_text_that_is_not_utf8(self):
+        good = "id,k,a\n"
+        for text, line, byte in (("id,k,gr\xf6\xdfe\nx,y,1\n", 1, 8), (good + "\xe9,y,1\n", 2, 1),
+                                 (good + "x,y,1\nz,\xe9,1\n", 3, 3)):
+            self.refuses(3, text.encode("latin1"), "--id", "id", "--label", "k", ranks=(1, 3),
+                         says=[f"t.csv: line {line}: byte {byte} (0x", "is not UTF-8 text",
+                               "iconv -f latin1 -t utf-8"])
+        f = self.imported("csv", self.write("u.csv", "id,k,größe\nx,é,1\n".encode()), "--id", "id",
+                          "--label", "k")
+        self.assertEqual(strings(f["features"]), ["größe"])
+
+    def test_an_output_that_can_not_be_made_is_told_before_reading(self):
+        path = self.write("t.csv", "a\nno number\n")
+        self.fails(1, "import", "csv", path, "-o", self.path("no/out.h5"), says="no/out.h5: create")
+
+    def test_what_was_made_is_told(self):
+        rows = "".join(f"{i},{'abcdefgh'[i % 8 if i < 16 else 0]}\n" for i in range(20))
+        self.imported("csv", self.write("t.csv", "x,k\n" + rows), "--label", "k").close()
+        self.assertIn("20 samples x 1 features, 8 classes", self.err)
+        self.assertIn("rows of each class: a 6, b 2, c 2, d 2, e 2, f 2, ...", self.err)
+        self.assertNotIn("warning", self.err)
+        for labels in (("b ", " b"), ("Liver", "liver")):
+            text = "x,k\n" + "".join(f"1,{k}\n" for k in (*labels, "c"))
+            self.imported("csv", self.write("t.csv", text), "--label", "k").close()
+            a, b = sorted(labels)
+            self.assertIn(f"warning: the classes '{a}' and '{b}' differ only in blanks or in case",
+                          self.err)
 
     def test_wrong_columns(self):
         text = "age,height,species\n1,2,x\n"

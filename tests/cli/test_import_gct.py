@@ -111,6 +111,38 @@ class Import(lockstep_test.TestCase):
         self.fails(3, "import", "gct", self.gct("m.gct", rows), "-o", self.out,
                    says="line 5: feature 'ENSG1', sample 'GTEX-0007-0007-SM-X': the value is inf")
 
+    def test_hints_say_what_works(self):
+        """Samples that the table does not know and missing values: no option mends both."""
+        rows = self.rows(3)
+        rows[1][2 + 7] = "NA"
+        args = ("import", "gct", self.gct("m.gct", rows), "--attributes",
+                self.table(keys=self.ids[1:], labels=self.tissue[1:]), "--label", "SMTSD", "-o",
+                self.out)
+        self.fails(3, *args, says=["no row for 1 of the samples", "--missing drop leaves such"])
+        self.fails(3, *args, "--missing", "drop",
+                   says=["missing value", "drop leaves out the samples without a row", "not values",
+                         "take those samples out of the matrix"])
+        r = lockstep_test.run(*args, "--missing", "zero")
+        self.assertIn("no row for 1 of the samples", r.err)
+        self.assertIn("add rows for them, or take them out of the matrix", r.err)
+        self.assertNotIn("--missing drop", r.err)
+
+    def test_text_that_is_not_utf8(self):
+        args = ("--label", "SMTSD", "-o", self.out)
+        table = self.table(labels=["H\xe4ut"] + self.tissue[1:])
+        with open(table, encoding="utf-8") as f:
+            text = f.read()
+        self.ok("import", "gct", self.gct("m.gct", self.rows(3)), "--attributes", table, *args)
+        self.write("latin.txt", text.encode("latin1"))
+        self.fails(3, "import", "gct", self.path("m.gct"), "--attributes", self.path("latin.txt"),
+                   *args, says=["latin.txt: line 302: byte ", "is not UTF-8", "iconv"])
+        rows = self.rows(3)
+        rows[2][0] = "ENSG\xe4"
+        with open(self.gct("m.gct", rows), encoding="utf-8") as f:
+            text = f.read()
+        self.fails(3, "import", "gct", self.write("m.gct", text.encode("latin1")), "--attributes",
+                   table, *args, says=["m.gct: line 6: byte 5 (0xe4, behind 'ENSG')", "iconv"])
+
     def test_bad_files(self):
         table = self.table()
         rows = self.rows(200)

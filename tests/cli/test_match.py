@@ -111,9 +111,24 @@ class Match(lockstep_test.TestCase):
         self.refused(self.data("w.h5", np.ones((N, 11), "f4")),
                      "/X has 11 features, the model takes 12", ranks=(1,))
         self.refused(self.data("w.h5", y=self.y + 1), "does not know: '4'", ranks=(1,))
+        _, err = self.evaluate(self.path("d.h5"))
+        self.assertNotIn("warning", err)
         self.names = True
-        got, _ = self.evaluate(self.data("named.h5"))
+        got, err = self.evaluate(self.data("named.h5"), ranks=2)
         self.assertEqual(got, want)
+        for what, array in (("features", "/features"), ("classes", "/classes")):
+            self.assertIn(f"named.h5: {what} are matched by position, as only the dataset names "
+                          f"them ({array})", err)
+
+    def test_names_on_the_side_of_the_model_only(self):
+        self.train()
+        want, err = self.evaluate(self.path("d.h5"))
+        self.assertNotIn("warning", err)
+        self.names = False
+        got, err = self.evaluate(self.data("bare.h5"))
+        self.assertEqual(got, want)
+        self.assertEqual(err.count("bare.h5: features are matched by position, as only the model"), 1)
+        self.assertEqual(err.count("bare.h5: classes are matched by position, as only the model"), 1)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,13 @@ class TrainData(lockstep_test.TestCase):
         self.assertEqual(d["samples"], 118)
         self.assertGreater(d["accuracy"], 0.9)
 
+    def test_a_column_of_codes(self):
+        got = []
+        for y in (self.y, self.y.reshape(-1, 1)):
+            self.data(y=y)
+            got.append(self.trained(ranks=1))
+        self.assertEqual(*got)
+
     def test_layouts_and_types_do_not_change_the_result(self):
         self.data(x=np.round(self.x * 100).astype("f4"))
         hashes = []

@@ -62,12 +62,12 @@ typedef struct ls_dataset {
     size_t turned_capacity;
 } ls_dataset;
 
-/* Opens a file and reads all but X. Integer /y of rank 1 are class codes (with /classes: into
- * it; without: 0..max, named "0", "1", ...); string /y are class names, sorted as the contract
+/* Opens a file and reads all but X. Integer /y of one column are class codes (with /classes:
+ * into it; without: 0..max, named "0", "1", ...); string /y are class names, sorted as the contract
  * says; float /y are values, and float /y that a caller wants as classes are its business.
- * A y of integers and rank 2 is values. Errors: ERR_DATA with the file's name: no such file, not
- * HDF5, no X, wrong rank or type, lengths that disagree, labels outside the classes (with row),
- * NaN in y (with row), duplicate sample ids or feature names. Not collective. */
+ * A y of integers with several columns is values. Errors: ERR_DATA with the file's name: no such
+ * file, not HDF5, no X, wrong rank or type, lengths that disagree, labels outside the classes (with
+ * row), NaN in y (with row), duplicate sample ids or feature names. Not collective. */
 ls_status ls_dataset_open(const ls_dataset_paths *paths, ls_dataset **out) LS_MUST_CHECK;
 void ls_dataset_close(ls_dataset *ds);
 

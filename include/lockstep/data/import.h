@@ -15,7 +15,8 @@
 /* What becomes of a missing value of a feature. */
 typedef enum ls_missing {
     LS_MISSING_ERROR,
-    LS_MISSING_DROP, /* the sample is left out; also one that the attribute table does not know */
+    LS_MISSING_DROP, /* the sample is left out (gct: one that the attribute table does not know;
+                        missing values are an error) */
     LS_MISSING_ZERO,
     LS_MISSING_MEAN /* the mean of the feature's other values */
 } ls_missing;
@@ -71,5 +72,9 @@ extern const ls_import_format *const ls_import_formats[];
  * option it does not take, a column that is not there, an output that is an input; ERR_DATA:
  * files that are missing, damaged or hold what can not be used, with line and column; ERR_IO. */
 ls_status ls_import_run(const char *name, const ls_import *what, ls_log *log) LS_MUST_CHECK;
+
+/* Adds to a failure just recorded the call that makes a dataset of this file, where its name is
+ * that of a text table (.csv, .tsv, .txt, .gct, with .gz or without); returns st. */
+ls_status ls_hint_import(ls_status st, const char *path);
 
 #endif

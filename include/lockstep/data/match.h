@@ -1,8 +1,9 @@
 /* A dataset as a trained model sees it: features and classes matched by name.
  *
  * Why here: a dataset made elsewhere has its columns and classes in another order, more of the
- * one and fewer of the other, and must still be evaluated correctly. Without names on either
- * side, positions are matched and the counts must agree. Never changes the dataset.
+ * one and fewer of the other, and must still be evaluated correctly. Where a side has no names,
+ * positions are matched and the counts must agree; a warning says so where the other side has
+ * names. Never changes the dataset.
  */
 #ifndef LS_DATA_MATCH_H
 #define LS_DATA_MATCH_H

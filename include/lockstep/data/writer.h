@@ -43,8 +43,8 @@ ls_status ls_dataset_writer_names(ls_dataset_writer *w, const char *what,
 ls_status ls_dataset_writer_split(ls_dataset_writer *w, const uint8_t *split) LS_MUST_CHECK;
 
 /* Makes the file appear under its name, and notes what is in it ("wrote gtex.h5: 6,734 samples x
- * 4,000 features, 53 classes, 361 groups"); log may be NULL. Frees in every case. Errors:
- * ERR_IO. */
+ * 4,000 features, 53 classes, 361 groups", and the rows of the first classes); log may be NULL.
+ * Frees in every case. Errors: ERR_IO. */
 ls_status ls_dataset_writer_finish(ls_dataset_writer *w, ls_log *log) LS_MUST_CHECK;
 /* Removes what was written; safe on NULL. */
 void ls_dataset_writer_abandon(ls_dataset_writer *w);

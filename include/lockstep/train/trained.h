@@ -62,8 +62,8 @@ const char *ls_trained_monitor(const ls_trained *t);
  * Errors: ERR_CONFIG with a hint. Not collective. */
 ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) LS_MUST_CHECK;
 
-/* Checks that the dataset's float targets are ones that the loss can take. Errors: ERR_DATA
- * naming row and column. Not collective. */
+/* Checks that the dataset's float targets, if it has any, are ones that the loss can take. Errors:
+ * ERR_CONFIG: it takes classes alone; ERR_DATA naming row and column. Not collective. */
 ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) LS_MUST_CHECK;
 
 #endif

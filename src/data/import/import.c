@@ -2,6 +2,7 @@
  * Why here: see lockstep/data/import.h. Never reads a format itself. */
 #include "lockstep/data/import.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "import_private.h"
@@ -59,12 +60,37 @@ static ls_status check_options(const ls_import_format *format, const ls_import *
     return LS_OK;
 }
 
+ls_status ls_hint_import(ls_status st, const char *path) {
+    static const struct {
+        const char *ending, *format, *options;
+    } known[] = {{".csv", "csv", "--label COLUMN"},
+                 {".tsv", "tsv", "--label COLUMN"},
+                 {".txt", "tsv", "--label COLUMN"},
+                 {".gct", "gct", "--attributes TABLE --label COLUMN"}};
+    char packed[16];
+    for (size_t i = 0; ls_path_exists(path) && i < sizeof known / sizeof *known; i++) {
+        snprintf(packed, sizeof packed, "%s.gz", known[i].ending);
+        if (ls_path_has_suffix(path, known[i].ending) || ls_path_has_suffix(path, packed))
+            return ls_hint(st, "make a dataset of it first: lockstep import %s %s %s -o OUT.h5",
+                           known[i].format, path, known[i].options);
+    }
+    return st;
+}
+
+static ls_status check_outputs(const ls_import *what) {
+    for (size_t i = 0; i < what->n_inputs; i++)
+        LS_TRY(ls_check_output(what->out, what->inputs[i]));
+    LS_TRY(ls_check_output(what->out, what->attributes));
+    ls_pending_file probe = {0}; /* now rather than after a long read */
+    ls_status st = ls_pending_begin(&probe, what->out);
+    ls_pending_abandon(&probe);
+    return st;
+}
+
 ls_status ls_import_run(const char *name, const ls_import *what, ls_log *log) {
     const ls_import_format *format = NULL;
     LS_TRY(find_format(name, &format));
     LS_TRY(check_options(format, what));
-    for (size_t i = 0; i < what->n_inputs; i++)
-        LS_TRY(ls_check_output(what->out, what->inputs[i]));
-    LS_TRY(ls_check_output(what->out, what->attributes));
+    LS_TRY(check_outputs(what));
     return format->run(what, log);
 }

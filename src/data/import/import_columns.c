@@ -1,5 +1,6 @@
 /* What several import formats need: columns by name or number, unique ids, labels to classes.
  * Why here: one idea is written once. Never reads a file. */
+#include <ctype.h>
 #include <string.h>
 
 #include "import_private.h"
@@ -73,7 +74,43 @@ ls_status ls_import_check_unique(const char *file, const ls_strings *names, cons
     return st;
 }
 
-ls_status ls_import_write_labels(ls_dataset_writer *w, const ls_strings *labels) {
+/* A name without blanks and in lower case (ASCII), in place. */
+static void reduce(char *name) {
+    char *to = name;
+    for (const char *from = name; *from; from++)
+        if (!isspace((unsigned char)*from))
+            *to++ = (char)tolower((unsigned char)*from);
+    *to = '\0';
+}
+
+static ls_status warn_of_near_classes(const ls_strings *classes, ls_log *log) {
+    ls_strings reduced = {0};
+    ls_string_index *index = NULL;
+    size_t again = LS_NOT_FOUND;
+    ls_status st = LS_OK;
+    for (size_t c = 0; st == LS_OK && c < classes->count; c++) {
+        char *name = NULL;
+        st = ls_strdup(ls_strings_at(classes, c), &name);
+        if (st == LS_OK) {
+            reduce(name);
+            st = ls_strings_add(&reduced, name);
+        }
+        ls_free(name);
+    }
+    if (st == LS_OK)
+        st = ls_string_index_create(&reduced, &again, &index);
+    if (st == LS_OK && again != LS_NOT_FOUND)
+        ls_warn(log,
+                "the classes '%s' and '%s' differ only in blanks or in case; if they are one, "
+                "mend the labels and import again",
+                ls_strings_at(classes, ls_string_index_find(index, ls_strings_at(&reduced, again))),
+                ls_strings_at(classes, again));
+    ls_string_index_destroy(index);
+    ls_strings_free(&reduced);
+    return st;
+}
+
+ls_status ls_import_write_labels(ls_dataset_writer *w, const ls_strings *labels, ls_log *log) {
     ls_strings classes = {0};
     ls_string_index *index = NULL;
     int32_t *code = NULL;
@@ -86,6 +123,8 @@ ls_status ls_import_write_labels(ls_dataset_writer *w, const ls_strings *labels)
         code[i] = (int32_t)ls_string_index_find(index, ls_strings_at(labels, i));
     if (st == LS_OK)
         st = ls_dataset_writer_labels(w, code, &classes);
+    if (st == LS_OK)
+        st = warn_of_near_classes(&classes, log);
     ls_free(code);
     ls_string_index_destroy(index);
     ls_strings_free(&classes);

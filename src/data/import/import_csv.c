@@ -107,7 +107,8 @@ static ls_status check_feature_names(const ls_table *t, const ls_strings *names,
 }
 
 /* All but X. */
-static ls_status write_rest(ls_table *t, ls_dataset_writer *w, const ls_strings *features) {
+static ls_status write_rest(ls_table *t, ls_dataset_writer *w, const ls_strings *features,
+                            ls_log *log) {
     const size_t n_targets = t->what->n_targets;
     ls_strings targets = {0};
     ls_status st = LS_OK;
@@ -118,7 +119,7 @@ static ls_status write_rest(ls_table *t, ls_dataset_writer *w, const ls_strings 
     if (st == LS_OK && t->group != LS_NOT_FOUND)
         st = ls_dataset_writer_names(w, "groups", &t->groups);
     if (st == LS_OK && t->label != LS_NOT_FOUND)
-        st = ls_import_write_labels(w, &t->labels);
+        st = ls_import_write_labels(w, &t->labels, log);
     if (st == LS_OK && n_targets > 0)
         st = names_of(t, t->target, n_targets, &targets);
     if (st == LS_OK && n_targets > 0)
@@ -167,7 +168,7 @@ static ls_status run(const ls_import *what, char delimiter, ls_log *log) {
     if (st == LS_OK)
         st = ls_table_write(&t, w, log);
     if (st == LS_OK)
-        st = write_rest(&t, w, &features);
+        st = write_rest(&t, w, &features, log);
     if (st == LS_OK) {
         note_count(log, t.blank_labels, "rows with a blank label were left out");
         note_count(log, t.dropped, "rows with missing values were left out");

@@ -1,7 +1,9 @@
 /* The two passes over the rows of a table: first what is there, then X.
  * Why here: see import_csv_private.h. Never holds more than a block of rows. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "import_csv_private.h"
 #include "lockstep/base/error.h"
@@ -26,8 +28,41 @@ static ls_status missing_cell(const ls_table *t, const ls_csv_row *row, size_t c
     return ls_hint(cell_fail(t, row, column, "missing value"), "%s", hint);
 }
 
-/* A number, or NaN for a missing value. */
-static ls_status parse_cell(const ls_table *t, const ls_csv_row *row, size_t column, float *out) {
+/* "3,14", as spreadsheets of many countries write it. */
+static bool has_decimal_comma(const char *text) {
+    char mended[64];
+    float x;
+    const size_t n = strlen(text);
+    const char *comma = strchr(text, ',');
+    if (!comma || n >= sizeof mended || comma == text || comma[1] == '\0')
+        return false;
+    memcpy(mended, text, n + 1);
+    mended[comma - text] = '.';
+    return ls_parse_cell(mended, n, &x) == LS_CELL_NUMBER;
+}
+
+/* What to do about a text where a number is needed. */
+static ls_status hint_text(ls_status st, const ls_table *t, const ls_csv_row *row, size_t column,
+                           bool numbers_before) {
+    const char *name = ls_strings_at(&t->header, column);
+    if (has_decimal_comma(row->field[column]))
+        return ls_hint(st, "this is a decimal comma: write numbers with a decimal point (R: "
+                           "write.csv or write.table, not write.csv2; spreadsheets: export with "
+                           "an English locale)");
+    if (numbers_before)
+        return ls_hint(st,
+                       "the values of '%s' above this one are numbers, so this cell is probably "
+                       "bad: mend it, or empty it and say what to do with --missing",
+                       name);
+    return ls_hint(st,
+                   "a column of text is no feature: say what it is (--label, --id, --group) or "
+                   "leave it out (--drop '%s'); --feature names the features alone",
+                   name);
+}
+
+/* A number, or NaN for a missing value. numbers_before: the column has held one already. */
+static ls_status parse_cell(const ls_table *t, const ls_csv_row *row, size_t column,
+                            bool numbers_before, float *out) {
     char problem[128];
     const ls_cell kind = ls_parse_cell(row->field[column], row->length[column], out);
     if (kind == LS_CELL_INFINITE) {
@@ -37,11 +72,7 @@ static ls_status parse_cell(const ls_table *t, const ls_csv_row *row, size_t col
     }
     if (kind == LS_CELL_TEXT) {
         snprintf(problem, sizeof problem, "'%.40s' is not a number", row->field[column]);
-        const char *name = ls_strings_at(&t->header, column);
-        return ls_hint(cell_fail(t, row, column, problem),
-                       "a column of text is no feature: say what it is (--label, --id, --group) or "
-                       "leave it out (--drop '%s'); --feature names the features alone",
-                       name);
+        return hint_text(cell_fail(t, row, column, problem), t, row, column, numbers_before);
     }
     return LS_OK;
 }
@@ -65,15 +96,26 @@ static ls_status open_rows(const ls_table *t, ls_csv **out) {
     return t->what->no_header ? LS_OK : ls_csv_next(*out, &header);
 }
 
+/* Why a row may have another number of fields than the first one. */
+static ls_status hint_fields(ls_status st, const ls_table *t, size_t count) {
+    if (t->header.count == 1 && strchr(ls_strings_at(&t->header, 0), ';'))
+        return ls_hint(st, "the fields look separated by ';': --delimiter ';'");
+    if (t->n_rows == 0 && count == t->header.count + 1)
+        return ls_hint(st, "the first row is one name short: R's write.table gives the row names "
+                           "no header; write it with col.names = NA and import it with --id 1, or "
+                           "with row.names = FALSE");
+    return ls_hint(st, "every row must have as many; fields with the delimiter inside need quotes");
+}
+
 static ls_status next_row(const ls_table *t, ls_csv *csv, const ls_csv_row **row) {
     char held[32], promised[32];
     LS_TRY(ls_csv_next(csv, row));
     if (!*row || (*row)->count == t->header.count)
         return LS_OK;
-    return ls_hint(ls_lines_fail(t->path, (*row)->line, "%s fields, the first row has %s",
-                                 ls_print_count((*row)->count, held),
-                                 ls_print_count(t->header.count, promised)),
-                   "every row must have as many; fields with the delimiter inside need quotes");
+    return hint_fields(ls_lines_fail(t->path, (*row)->line, "%s fields, the first row has %s",
+                                     ls_print_count((*row)->count, held),
+                                     ls_print_count(t->header.count, promised)),
+                       t, (*row)->count);
 }
 
 /* ---- first pass ---- */
@@ -86,7 +128,7 @@ static ls_status scan_targets(ls_table *t, const ls_csv_row *row, bool *drop) {
         ls_grow(&t->value, &t->value_capacity, (t->n_kept + 1) * n, sizeof *t->value, "targets"));
     for (size_t i = 0; i < n; i++) {
         float *value = &t->value[t->n_kept * n + i];
-        LS_TRY(parse_cell(t, row, t->target[i], value));
+        LS_TRY(parse_cell(t, row, t->target[i], t->n_kept > 0, value));
         if (!isnan(*value))
             continue;
         if (t->what->missing != LS_MISSING_DROP)
@@ -100,7 +142,7 @@ static ls_status scan_targets(ls_table *t, const ls_csv_row *row, bool *drop) {
 static ls_status scan_features(ls_table *t, const ls_csv_row *row, bool *drop) {
     for (size_t i = 0; i < t->n_features; i++) {
         float x;
-        LS_TRY(parse_cell(t, row, t->feature[i], &x));
+        LS_TRY(parse_cell(t, row, t->feature[i], t->present[i] > 0, &x));
         if (!isnan(x)) {
             t->sum[i] += (double)x;
             t->present[i]++;
@@ -183,7 +225,7 @@ ls_status ls_table_scan(ls_table *t, ls_log *log) {
 
 static ls_status fill_row(const ls_table *t, const ls_csv_row *row, float *out) {
     for (size_t i = 0; i < t->n_features; i++) {
-        LS_TRY(parse_cell(t, row, t->feature[i], &out[i]));
+        LS_TRY(parse_cell(t, row, t->feature[i], true, &out[i]));
         if (isnan(out[i]))
             out[i] = t->what->missing == LS_MISSING_MEAN
                          ? (float)(t->sum[i] / (double)t->present[i])

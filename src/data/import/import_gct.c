@@ -75,12 +75,14 @@ static ls_status unknown_samples(const matrix *m) {
         if (!m->about.known[i])
             st = ls_strings_add(&unknown, ls_strings_at(ids, i));
     ls_import_add_names(&b, &unknown);
+    const bool fills = m->what->missing != LS_MISSING_ERROR; /* and drop can not be said, too */
     if (st == LS_OK)
         st = ls_hint(ls_fail(LS_ERR_DATA, m->what->attributes,
                              "no row for %s of the samples of %s: %s",
                              ls_print_count(m->about.unknown, count), m->path, b.data),
-                     "--missing drop leaves such samples out; --attributes-id names the table's "
-                     "column of sample ids");
+                     "%s; --attributes-id names the table's column of sample ids",
+                     fills ? "add rows for them, or take them out of the matrix"
+                           : "--missing drop leaves such samples out");
     ls_buffer_free(&b);
     ls_strings_free(&unknown);
     return st;
@@ -140,7 +142,15 @@ static ls_status unusable(const matrix *m, size_t row, size_t sample, float x) {
         m->path, ls_gct_line(m->gct, row), "feature '%s', sample '%s': %s",
         ls_strings_at(&m->features, row), ls_strings_at(ls_gct_column_names(m->gct), sample),
         isnan(x) ? "missing value" : "the value is infinite or too large for a float32");
-    return isnan(x) ? ls_hint(st, "--missing zero or mean fills the value in") : st;
+    if (!isnan(x))
+        return st;
+    if (m->about.unknown > 0) /* zero or mean would refuse the samples that drop leaves out */
+        return ls_hint(st,
+                       "--missing drop leaves out the samples without a row in %s, not values; "
+                       "to have missing values filled in with --missing zero or mean, take "
+                       "those samples out of the matrix",
+                       m->what->attributes);
+    return ls_hint(st, "--missing zero or mean fills the value in");
 }
 
 static ls_status mend_lines(matrix *m, size_t first, size_t rows) {
@@ -219,7 +229,7 @@ static ls_status kept_only(const matrix *m, const ls_strings *all, ls_strings *o
     return LS_OK;
 }
 
-static ls_status write_names(const matrix *m, ls_dataset_writer *w) {
+static ls_status write_names(const matrix *m, ls_dataset_writer *w, ls_log *log) {
     ls_strings kept = {0};
     ls_status st = check_features(m);
     if (st == LS_OK)
@@ -236,7 +246,7 @@ static ls_status write_names(const matrix *m, ls_dataset_writer *w) {
     if (st == LS_OK && m->about.label.count > 0) {
         st = kept_only(m, &m->about.label, &kept);
         if (st == LS_OK)
-            st = ls_import_write_labels(w, &kept);
+            st = ls_import_write_labels(w, &kept, log);
     }
     ls_strings_free(&kept);
     return st;
@@ -266,7 +276,7 @@ static ls_status run(const ls_import *what, ls_log *log) {
     if (st == LS_OK)
         st = write_matrix(&m, w, log);
     if (st == LS_OK)
-        st = write_names(&m, w);
+        st = write_names(&m, w, log);
     if (st == LS_OK) {
         note_what_is_left_out(&m, log);
         st = ls_dataset_writer_finish(w, log);

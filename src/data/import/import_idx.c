@@ -118,7 +118,7 @@ static ls_status run(const ls_import *what, ls_log *log) {
     if (st == LS_OK)
         st = write_pixel_names(&im, w);
     if (st == LS_OK && what->n_inputs > 1)
-        st = ls_import_write_labels(w, &labels);
+        st = ls_import_write_labels(w, &labels, log);
     ls_strings_free(&labels);
     ls_idx_close(im.file);
     if (st == LS_OK)

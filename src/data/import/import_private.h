@@ -26,8 +26,10 @@ bool ls_import_is_blank(const char *text);
 ls_status ls_import_check_unique(const char *file, const ls_strings *names, const char *what,
                                  const char *place, const size_t *number) LS_MUST_CHECK;
 
-/* Sorts the classes and writes /y and /classes from the label of each sample. */
-ls_status ls_import_write_labels(ls_dataset_writer *w, const ls_strings *labels) LS_MUST_CHECK;
+/* Sorts the classes and writes /y and /classes from the label of each sample. Warns of two classes
+ * whose names differ only in blanks or in case. */
+ls_status ls_import_write_labels(ls_dataset_writer *w, const ls_strings *labels,
+                                 ls_log *log) LS_MUST_CHECK;
 
 /* Appends up to five names, and how many more there are: "'a', 'b' and 3 more". */
 void ls_import_add_names(ls_buffer *b, const ls_strings *names);
