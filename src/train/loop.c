@@ -85,8 +85,9 @@ static ls_status share_decision(ls_run *run, const ls_epoch_record *r, decision 
 static ls_status diverged(const ls_run *run, const char *what) {
     return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu: %s not finite",
                            (unsigned long long)run->t->state.epoch, what),
-                   "lower the learning rate, or standardize the data; the checkpoints hold the "
-                   "state of earlier epochs");
+                   "lower the learning rate, or standardize the data%s",
+                   run->t->state.epoch > 1 ? "; the checkpoints hold the state of earlier epochs"
+                                           : "");
 }
 
 /* The last update of an epoch may spoil what no loss has seen yet; all ranks have the weights. */

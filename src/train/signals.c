@@ -19,6 +19,8 @@ void ls_train_catch_signals(void) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         (void)sigaction(numbers[i], &action, NULL); /* these numbers are valid */
+    /* Whoever reads stderr (tee) may end first: what can not be told must not end the run. */
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 int ls_signal_received(void) {

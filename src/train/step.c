@@ -114,8 +114,9 @@ ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
                                (unsigned long long)state->epoch + 1, step + 1,
                                isnan(loss) ? "not a number" : "infinite"),
-                       "lower the learning rate, or standardize the data; the checkpoints hold "
-                       "the state of earlier epochs");
+                       "lower the learning rate, or standardize the data%s",
+                       state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
+                                        : "");
     LS_TRY(update(run));
     state->train_loss += loss;
     state->train_correct += correct;

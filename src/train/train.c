@@ -133,6 +133,7 @@ static void say_end(const ls_run *run) {
 
 static ls_status train_from_here(ls_run *run, const ls_train_request *request) {
     bool root = ls_comm_rank(run->comm) == 0;
+    LS_TRY(ls_agree(run->comm, root ? ls_check_directories(run->dir.path) : LS_OK));
     LS_TRY(ls_run_load(run));
     LS_TRY(ls_agree(run->comm, ls_provenance_add(run, request)));
     LS_TRY(ls_agree(run->comm, root ? open_directory(run, request) : LS_OK));

@@ -40,6 +40,10 @@ class BadRuns(refusals.TestCase):
         self.write("file", "")
         self.refused(1, [self.path("file")], "train", self.config(), "--run-dir",
                      self.path("file", "run"))
+        with h5py.File(self.dataset(samples=9000), "r+") as f:  # told before all rows are read
+            f["X"][2000, 5] = np.nan
+        self.refused(1, ["create the directory"], "train", self.config(), "--run-dir",
+                     self.path("file", "run"))
 
     def test_run_directory_in_use(self):
         self.dataset()

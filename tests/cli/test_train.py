@@ -5,6 +5,9 @@ import glob
 import json
 import os
 import re
+import signal
+import subprocess
+import time
 
 import h5py
 
@@ -106,6 +109,74 @@ class Files(TestCase):
             self.assertIn(text, r.err)
         self.assertRegex(log, r"(?m)^\S+T\S+Z .* 3 +\d")
 
+    def test_log_holds_all_that_was_said(self):
+        self.train(self.small(data={"block_rows": 32}))  # a warning before the file is there
+        self.assertRegex(self.text("run", "log.txt"), r"(?m)^\S+Z warning: 2 of 4 lanes have no rows")
+        config = self.small(name="high.yaml", optimizer={"sgd": {"lr": 1e6}}, loss="mse",
+                            data={"y": "/X"}, model=[dense(6)])
+        self.fails(4, "train", config, "--run-dir", self.path("run"), "--overwrite")
+        log = self.text("run", "log.txt")
+        self.assertRegex(log, r"(?m)^\S+Z error: epoch \d+.*\n\S+Z hint: lower the learning rate")
+
+    def test_a_divergence_in_the_first_epoch_leaves_no_checkpoints_to_speak_of(self):
+        config = self.small(optimizer={"sgd": {"lr": 1e6}}, loss="mse", batch={"size": 2},
+                            data={"y": "/X"}, model=[dense(6)])
+        r = lockstep_test.run("train", config, "--run-dir", self.path("run"))
+        self.assertEqual(r.code, 4, repr(r))
+        self.assertIn("epoch 1", r.err)
+        self.assertNotIn("checkpoints", r.err)
+
+    def test_stderr_may_be_closed_before_the_end(self):
+        """As under `| tee` when Ctrl-C ends tee first."""
+        config = self.small(train={"epochs": 1000000})
+        p = subprocess.Popen([lockstep_test.LOCKSTEP, "train", config, "--run-dir",
+                              self.path("run")], stderr=subprocess.PIPE)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        while not os.path.exists(self.path("run", "checkpoints", "last.h5")):
+            self.assertIsNone(p.poll())
+            time.sleep(0.05)
+        p.stderr.close()
+        time.sleep(0.3)  # some epochs' lines find nobody
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(60), 75)
+        self.assertIn("stopped early", self.text("run", "log.txt"))
+
+    def test_set_below_a_short_form(self):
+        config = self.small(model=[{"dense": 8}, dense(3)], optimizer={"sgd": 0.25})
+        self.train(config, "--set", "model.0.dense.bias=false", "--set",
+                   "optimizer.sgd.momentum=0.5")
+        text = self.text("run", "config.yaml")
+        for line in ("units: 8", "bias: false", "lr: 0.25", "momentum: 0.5"):
+            self.assertIn(line, text)
+        r = self.train(config, "--dry-run", "--set", "model.0.dense.units=16")
+        self.assertIn("6 -> 16", r.out)
+        for key, hint in (("adam.lr", "--set optimizer='{adam: {lr: 1}}'"),
+                          ("lr", "--set optimizer.sgd.lr=1")):
+            self.fails(2, "train", config, "--set", f"optimizer.{key}=1",
+                       says=[f"error: --set optimizer.{key}=1: optimizer is sgd here", hint])
+
+    def test_groups_without_a_split_by_group(self):
+        groups = [f"donor {i // 2}" for i in range(90)]
+        config = self.small()
+        with h5py.File(self.path("d.h5"), "r+") as f:
+            f["groups"] = groups
+        warning = "set data.split.group to groups"
+        self.assertNotIn(warning, self.train(config, "--dry-run").err)  # the stored split
+        for args in (["--dry-run"], []):
+            r = self.train(config, "--set", "data.split={val: 0.2}", *args)
+            self.assertIn("warning: " + self.path("d.h5") + ": its rows belong to 45 groups", r.err)
+            self.assertIn(warning, r.err)
+        r = self.train(config, "--dry-run", "--set", "data.split={val: 0.2, group: groups}")
+        self.assertNotIn(warning, r.err)
+
+    def test_a_single_class(self):
+        config = self.small(model=[dense(1)])
+        with h5py.File(self.path("d.h5"), "r+") as f:
+            f["y"][:] = 0
+        self.assertIn("warning: " + self.path("d.h5") + ": all rows are of one class (0)",
+                      self.train(config, "--dry-run").err)
+
     def test_inspect(self):
         self.train(self.small())
         run, best = self.path("run"), self.path("run", "checkpoints", "best.h5")
@@ -126,6 +197,14 @@ class Files(TestCase):
 
 
 class Calls(TestCase):
+    def test_inspect_keeps_names_that_are_not_utf8(self):
+        config = self.small()
+        with h5py.File(self.path("d.h5"), "r+") as f:
+            f["classes"] = [b"f\xfcr", b"a", b"b\xff"]
+        self.train(config)
+        found = json.loads(self.ok("inspect", self.path("run"), "--json").out)
+        self.assertEqual(found["classes"], ["f\\xfcr", "a", "b\\xff"])
+
     def test_set(self):
         config = self.small()
         self.train(config, "--set", "model.0.dense.bias=false", "--set", "seed=1", "--set=seed=2",
@@ -173,8 +252,13 @@ class Calls(TestCase):
 
     def test_lanes_without_rows_are_told(self):
         r = self.train(self.small(data={"block_rows": 32}), "--dry-run")
-        self.assertIn("2 of 4 lanes have no rows, so a step has at most 6 rows; data.block_rows of "
-                      "15", r.err)
+        self.assertIn("warning: 2 of 4 lanes have no rows, so a step has at most 6 rows, not the "
+                      "12 of batch.size: set data.block_rows to at most 15", r.err)
+        r = self.train(self.small(data={"block_rows": 32}, batch={"size": 64, "lanes": 4}),
+                       "--dry-run")  # fewer rows than a batch
+        self.assertIn("warning: 2 of 4 lanes have no rows, so a step has at most 32 rows", r.err)
+        r = self.train(self.small(samples=6, batch={"size": 64, "lanes": 8}), "--dry-run")
+        self.assertIn("set batch.lanes to at most 6", r.err)
         self.assertNotIn("lanes have no rows", self.train(self.small(), "--dry-run").err)
 
     def test_steps_of_a_dry_run_are_those_of_the_run(self):

@@ -32,7 +32,7 @@ ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request,
                    ls_buffer *plan) LS_MUST_CHECK;
 
 /* Makes termination signals (TERM, INT, USR1, USR2) end a training run at the end of a step,
- * with a checkpoint. Call before MPI starts. */
+ * with a checkpoint, and a closed stderr (PIPE) not end it at all. Call before MPI starts. */
 void ls_train_catch_signals(void);
 
 #endif
