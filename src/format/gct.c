@@ -41,7 +41,7 @@ void ls_gct_close(ls_gct *g) {
         ls_buffer_free(&g->batch[i].text);
         ls_free(g->batch[i].begin);
     }
-    for (size_t i = 0; g->field && i < g->column_fields; i++)
+    for (size_t i = 0; i < g->field_capacity; i++)
         ls_strings_free(&g->field[i]);
     ls_free(g->field);
     ls_strings_free(&g->fields);

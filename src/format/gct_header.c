@@ -85,9 +85,11 @@ ls_status ls_gct_read_header(ls_gct *g) {
                        "lockstep import csv|tsv");
     LS_TRY(read_dimensions(g, version_3));
     LS_TRY(read_columns(g, "sample names", NULL, &g->column_names));
-    LS_TRY(ls_alloc(g->column_fields, sizeof *g->field, "sample fields", &g->field));
-    for (size_t i = 0; i < g->column_fields; i++)
+    for (size_t i = 0; i < g->column_fields;
+         i++) { /* as many as there are lines, not as promised */
+        LS_TRY(ls_grow(&g->field, &g->field_capacity, i + 1, sizeof *g->field, "sample fields"));
         LS_TRY(read_columns(g, "values", &g->fields, &g->field[i]));
+    }
     g->first_line = ls_lines_number(g->lines) + 1;
     return LS_OK;
 }

@@ -22,6 +22,7 @@ struct ls_gct {
     ls_strings column_names;
     ls_strings fields; /* [column_fields] names */
     ls_strings *field; /* [column_fields] values, [columns] each */
+    size_t field_capacity;
     size_t first_line; /* number of the first line of values */
     size_t rows_read;  /* lines of values that were given out */
     size_t rows_seen;  /* lines of values taken from the file */

@@ -1,12 +1,12 @@
-/* HDF5 arrays: what they are, and their elements, whole or block by block.
+/* HDF5 arrays: their elements, whole or block by block.
  * Why here: see lockstep/format/h5.h. Never reads strings: that is h5_text.c. */
-#include <stdio.h>
 #include <string.h>
 
 #include "h5_private.h"
 #include "lockstep/base/memory.h"
 
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
+#define CACHE_CHUNKS_MAX ((size_t)1 << 17) /* each takes 80 bytes of the cache's table */
 
 struct ls_h5_array {
     ls_h5 *file; /* not owned */
@@ -67,113 +67,7 @@ hid_t ls_h5_space(int rank, const size_t *dim) {
     return H5Screate_simple(rank, size, NULL);
 }
 
-/* ---- describe ---- */
-
-static void describe_type(hid_t type, ls_h5_info *info) {
-    const H5T_class_t c = H5Tget_class(type);
-    info->element_bytes = H5Tget_size(type);
-    info->type_class = LS_H5_OTHER;
-    const unsigned bits = (unsigned)(8 * info->element_bytes);
-    if (c == H5T_INTEGER || c == H5T_ENUM) { /* h5py stores booleans as an enumeration */
-        const hid_t base = c == H5T_ENUM ? H5Tget_super(type) : H5Tcopy(type);
-        info->type_class = LS_H5_INTEGER;
-        info->is_signed = H5Tget_sign(base) == H5T_SGN_2;
-        H5Tclose(base);
-        snprintf(info->type_name, sizeof info->type_name, "%sint%u", info->is_signed ? "" : "u",
-                 bits);
-    } else if (c == H5T_FLOAT) {
-        info->type_class = LS_H5_FLOAT;
-        info->is_signed = true;
-        snprintf(info->type_name, sizeof info->type_name, "float%u", bits);
-    } else if (c == H5T_STRING) {
-        info->type_class = LS_H5_STRING;
-        snprintf(info->type_name, sizeof info->type_name, "string");
-    } else {
-        snprintf(info->type_name, sizeof info->type_name, "%s",
-                 c == H5T_COMPOUND ? "compound" : "other");
-    }
-}
-
-static void describe_layout(hid_t creation, ls_h5_info *info) {
-    hsize_t chunk[LS_H5_RANK_MAX];
-    if (H5Pget_layout(creation) != H5D_CHUNKED ||
-        H5Pget_chunk(creation, LS_H5_RANK_MAX, chunk) != info->rank)
-        return;
-    info->chunked = true;
-    for (int i = 0; i < info->rank; i++)
-        info->chunk[i] = (size_t)chunk[i];
-    const int filters = H5Pget_nfilters(creation);
-    for (int i = 0; i < filters; i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        const H5Z_filter_t f =
-            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (f != H5Z_FILTER_SHUFFLE && f != H5Z_FILTER_FLETCHER32)
-            info->compressed = true;
-    }
-}
-
-static ls_status describe_shape(const ls_h5 *file, const char *name, hid_t space,
-                                ls_h5_info *info) {
-    hsize_t dim[LS_H5_RANK_MAX];
-    const int rank = H5Sget_simple_extent_ndims(space);
-    if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL)
-        return ls_fail(LS_ERR_DATA, file->path, "%s: has no elements", name);
-    if (rank > LS_H5_RANK_MAX)
-        return ls_fail(LS_ERR_DATA, file->path, "%s: has %d dimensions, at most %d are supported",
-                       name, rank, LS_H5_RANK_MAX);
-    info->rank = rank;
-    if (rank > 0 && H5Sget_simple_extent_dims(space, dim, NULL) < 0)
-        return ls_h5_fail(file, name, "read the shape");
-    for (int i = 0; i < rank; i++)
-        info->dim[i] = (size_t)dim[i];
-    return LS_OK;
-}
-
-static ls_status describe_open(const ls_h5 *file, const char *name, hid_t id, ls_h5_info *info) {
-    *info = (ls_h5_info){0};
-    const hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    const hid_t creation = H5Dget_create_plist(id);
-    ls_status st = LS_OK;
-    if (type < 0 || space < 0 || creation < 0)
-        st = ls_h5_fail(file, name, "read the array's header");
-    if (st == LS_OK)
-        st = describe_shape(file, name, space, info);
-    if (st == LS_OK) {
-        describe_type(type, info);
-        describe_layout(creation, info);
-    }
-    if (creation >= 0)
-        H5Pclose(creation);
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return st;
-}
-
 /* ---- open, create ---- */
-
-/* Opens an array's id, with the words for one that is not there. */
-static ls_status open_id(const ls_h5 *file, const char *name, hid_t access, hid_t *out) {
-    H5O_info_t about;
-    if (!ls_h5_has(file, name))
-        return ls_fail(LS_ERR_DATA, file->path, "no array %s", name);
-    if (H5Oget_info_by_name(file->id, name, &about, H5P_DEFAULT) < 0)
-        return ls_h5_fail(file, name, "open the array");
-    if (about.type != H5O_TYPE_DATASET)
-        return ls_fail(LS_ERR_DATA, file->path, "%s is a group, not an array", name);
-    *out = H5Dopen2(file->id, name, access);
-    return *out < 0 ? ls_h5_fail(file, name, "open the array") : LS_OK;
-}
-
-ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) {
-    hid_t id = -1;
-    LS_TRY(open_id(file, name, H5P_DEFAULT, &id));
-    const ls_status st = describe_open(file, name, id, out);
-    H5Dclose(id);
-    return st;
-}
 
 /* Chunks that one row of chunks and one column of chunks hold: what a sweep over blocks of rows
  * or of columns touches again and again. */
@@ -205,6 +99,7 @@ static ls_status set_chunk_cache(hid_t access, const ls_h5_info *info, size_t ca
     const size_t limit = cache_bytes ? cache_bytes : CACHE_BYTES_DEFAULT;
     if (chunk_bytes > 0 && chunks > limit / chunk_bytes)
         chunks = limit / chunk_bytes;
+    chunks = chunks < CACHE_CHUNKS_MAX ? chunks : CACHE_CHUNKS_MAX;
     /* A cache smaller than a chunk makes HDF5 read just the bytes asked for. */
     const herr_t r = H5Pset_chunk_cache(access, next_prime(10 * chunks + 101), chunks * chunk_bytes,
                                         H5D_CHUNK_CACHE_W0_DEFAULT);
@@ -230,7 +125,7 @@ ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes, ls
     if (st == LS_OK && info.chunked && set_chunk_cache(access, &info, cache_bytes) != LS_OK)
         st = ls_h5_fail(file, name, "set the cache of the array");
     if (st == LS_OK)
-        st = open_id(file, name, access, &a->id);
+        st = ls_h5_open_id(file, name, access, &a->id);
     if (st == LS_OK && (a->space = H5Dget_space(a->id)) < 0)
         st = ls_h5_fail(file, name, "open the array");
     if (access >= 0)
@@ -272,7 +167,7 @@ ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, i
             a->id = H5Dcreate2(file->id, name, ls_h5_stored_type(stored), a->space, H5P_DEFAULT,
                                creation, H5P_DEFAULT);
         st = a->id < 0 ? ls_h5_fail(file, name, "create the array")
-                       : describe_open(file, name, a->id, &a->info);
+                       : ls_h5_describe_open(file, name, a->id, &a->info);
     }
     if (st == LS_OK)
         st = ls_h5_check_disk(file);

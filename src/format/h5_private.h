@@ -50,6 +50,15 @@ hid_t ls_h5_text_type(void);
 /* A data space: scalar for rank 0. */
 hid_t ls_h5_space(int rank, const size_t *dim);
 
+/* Opens an array's id, with the words for one that is not there; access: a property list. Errors:
+ * ERR_DATA. */
+ls_status ls_h5_open_id(const ls_h5 *file, const char *name, hid_t access,
+                        hid_t *out) LS_MUST_CHECK;
+
+/* What an open array says of itself; whether that can be believed is not looked at. */
+ls_status ls_h5_describe_open(const ls_h5 *file, const char *name, hid_t id,
+                              ls_h5_info *info) LS_MUST_CHECK;
+
 /* Reads the strings of an open dataset or attribute (exactly one is given, the other -1) with at
  * most one dimension, and adds them to out. */
 ls_status ls_h5_read_text_of(const ls_h5 *file, const char *object, hid_t dataset, hid_t attribute,

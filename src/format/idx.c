@@ -68,6 +68,12 @@ static ls_status read_header(ls_idx *f, const char *path) {
         if (__builtin_mul_overflow(f->elements, f->info.dim[i], &f->elements))
             return ls_fail(LS_ERR_DATA, path, "its header promises more elements than can be");
     }
+    if (!ls_stream_can_hold(f->stream, (double)f->elements * (double)f->info.element_bytes)) {
+        char promised[32];
+        return ls_fail(LS_ERR_DATA, path,
+                       "is cut short: it is too small for the %s elements that its header promises",
+                       ls_print_count(f->elements, promised));
+    }
     return LS_OK;
 }
 
@@ -90,44 +96,65 @@ const ls_idx_info *ls_idx_about(const ls_idx *f) {
     return &f->info;
 }
 
+static int32_t integer(int type, const unsigned char *p) {
+    const uint64_t x = big_endian(p, type_bytes(type));
+    switch (type) {
+    case 0x08:
+        return (int32_t)x;
+    case 0x09:
+        return (int8_t)x;
+    case 0x0b:
+        return (int16_t)x;
+    default:
+        return (int32_t)x;
+    }
+}
+
 static float element(int type, const unsigned char *p) {
     const uint64_t x = big_endian(p, type_bytes(type));
     float f;
     double d;
     switch (type) {
-    case 0x08:
-        return (float)x;
-    case 0x09:
-        return (float)(int8_t)x;
-    case 0x0b:
-        return (float)(int16_t)x;
-    case 0x0c:
-        return (float)(int32_t)x;
     case 0x0d:
         memcpy(&f, &(uint32_t){(uint32_t)x}, sizeof f);
         return f;
-    default:
+    case 0x0e:
         memcpy(&d, &x, sizeof d);
         return (float)d;
+    default:
+        return (float)integer(type, p);
     }
 }
 
-ls_status ls_idx_read(ls_idx *f, size_t elements, float *out) {
+/* block[0..*n) = the next elements as they are in the file, at most `elements`. */
+static ls_status read_block(ls_idx *f, size_t elements, size_t *n) {
     const size_t bytes = f->info.element_bytes;
-    while (elements > 0) {
-        const size_t n = elements < BLOCK_ELEMENTS ? elements : BLOCK_ELEMENTS;
-        size_t got = 0;
-        LS_TRY(ls_stream_read(f->stream, f->block, n * bytes, &got));
-        f->read += got / bytes;
-        if (got < n * bytes) {
-            char promised[32], held[32];
-            return ls_fail(LS_ERR_DATA, ls_stream_path(f->stream),
-                           "is cut short: %s elements, the header promises %s",
-                           ls_print_count(f->read, held), ls_print_count(f->elements, promised));
-        }
+    size_t got = 0;
+    *n = elements < BLOCK_ELEMENTS ? elements : BLOCK_ELEMENTS;
+    LS_TRY(ls_stream_read(f->stream, f->block, *n * bytes, &got));
+    f->read += got / bytes;
+    if (got == *n * bytes)
+        return LS_OK;
+    char promised[32], held[32];
+    return ls_fail(LS_ERR_DATA, ls_stream_path(f->stream),
+                   "is cut short: %s elements, the header promises %s",
+                   ls_print_count(f->read, held), ls_print_count(f->elements, promised));
+}
+
+ls_status ls_idx_read(ls_idx *f, size_t elements, float *out) {
+    for (size_t n = 0; elements > 0; elements -= n) {
+        LS_TRY(read_block(f, elements, &n));
         for (size_t i = 0; i < n; i++)
-            *out++ = element(f->type, f->block + i * bytes);
-        elements -= n;
+            *out++ = element(f->type, f->block + i * f->info.element_bytes);
+    }
+    return LS_OK;
+}
+
+ls_status ls_idx_read_integers(ls_idx *f, size_t elements, int32_t *out) {
+    for (size_t n = 0; elements > 0; elements -= n) {
+        LS_TRY(read_block(f, elements, &n));
+        for (size_t i = 0; i < n; i++)
+            *out++ = integer(f->type, f->block + i * f->info.element_bytes);
     }
     return LS_OK;
 }

@@ -11,16 +11,17 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/text.h"
+#include "packing.h"
 
 #define BUFFER_BYTES (1u << 18)
 
 struct ls_stream {
     gzFile file;
     char *path;
-    double size_bytes; /* on disk */
+    double size_bytes; /* on disk; 0: not known (a pipe) */
 };
 
-/* Opens the descriptor; *size is that of the file on disk. */
+/* Opens the descriptor; *size is that of the file on disk, 0 where it has none. */
 static ls_status open_descriptor(const char *path, int *fd, double *size) {
     struct stat about;
     *fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -31,7 +32,7 @@ static ls_status open_descriptor(const char *path, int *fd, double *size) {
         return ls_fail_errno(LS_ERR_DATA, path, "look at");
     if (S_ISDIR(about.st_mode))
         return ls_fail(LS_ERR_DATA, path, "is a directory, not a file");
-    *size = (double)about.st_size;
+    *size = S_ISREG(about.st_mode) ? (double)about.st_size : 0;
     return LS_OK;
 }
 
@@ -89,6 +90,10 @@ ls_status ls_stream_read(ls_stream *s, void *out, size_t bytes, size_t *got) {
         }
     }
     return LS_OK;
+}
+
+bool ls_stream_can_hold(const ls_stream *s, double bytes) {
+    return s->size_bytes == 0 || bytes <= s->size_bytes * LS_PACKING_RATIO_MAX;
 }
 
 double ls_stream_fraction(const ls_stream *s) {

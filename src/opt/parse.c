@@ -5,6 +5,7 @@
  * Never gives a value a type: that is read.c.
  */
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "lockstep/base/error.h"
@@ -270,10 +271,28 @@ ls_status ls_node_parse(const char *text, const char *name, const char *director
     return ls_node_parse_value(text, name, directory, true, out);
 }
 
+static ls_status fail_no_config(const char *path, const char *what) {
+    return ls_hint(ls_fail(LS_ERR_CONFIG, path, "%s", what),
+                   "a config is a text file in YAML; it names the dataset under data.file");
+}
+
+/* Looks before anything is read: a dataset given in place of a config may be large. */
+static ls_status check_file(const char *path) {
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return LS_OK; /* whoever opens it tells why */
+    if (S_ISDIR(about.st_mode))
+        return fail_no_config(path, "a directory, not a config file");
+    if (!S_ISREG(about.st_mode))
+        return fail_no_config(path, "not a regular file: not a config");
+    if (about.st_size > (off_t)TEXT_BYTES_MAX)
+        return fail_no_config(path, "larger than 16 MiB: not a config");
+    return LS_OK;
+}
+
 static ls_status read_text(const char *path, char **text) {
     *text = NULL;
-    if (ls_path_is_directory(path))
-        return ls_fail(LS_ERR_CONFIG, path, "a directory, not a config file");
+    LS_TRY(check_file(path));
     size_t length = 0;
     ls_status st = ls_read_file(path, text, &length);
     if (st == LS_ERR_USAGE) {
@@ -285,7 +304,7 @@ static ls_status read_text(const char *path, char **text) {
     if (st == LS_OK && strlen(*text) != length) {
         ls_free(*text);
         *text = NULL;
-        st = ls_fail(LS_ERR_CONFIG, path, "holds a 0 byte: not a text file");
+        st = fail_no_config(path, "holds a 0 byte: not a text file");
     }
     return st;
 }

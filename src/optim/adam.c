@@ -42,9 +42,8 @@ typedef struct adam_options {
              .kind = LS_OPT_FLOAT,                                                                 \
              .offset = offsetof(adam_options, eps),                                                \
              .fallback = "1.0e-8",                                                                 \
-             .min = 0,                                                                             \
+             .min = 1e-37, /* smaller ones are 0 in float32 */                                     \
              .max = 1,                                                                             \
-             .flags = LS_OPT_ABOVE_MIN,                                                            \
              .help = "added to the denominator"},                                                  \
             {.key = "weight_decay",                                                                \
              .kind = LS_OPT_FLOAT,                                                                 \

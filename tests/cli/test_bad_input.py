@@ -137,7 +137,62 @@ class BadInput(refusals.TestCase):
         self.dataset(split=np.full(60, 7, "u1"))
         self.no_training(3, ["/split: row 0: 7 is no part", "hint:"])
 
+    def test_arrays_without_data(self):
+        """A file of some kB promises any size: it is refused before there is memory for it."""
+        large, text = 1 << 36, h5py.string_dtype()
+        for name, shape, kind, chunk, says in (  # chunk: one of them is written
+                ("X", (large, 6), "f4", None, "/X: holds no data"),
+                ("X", (large, 6), "f4", (64, 6), "B are stored for 1.6 TB of values"),
+                ("classes", (large,), "S9", None, "/classes: holds no data"),
+                ("classes", (large,), "S9", (64,), "B are stored for 618 GB of values"),
+                ("features", (large,), text, None, "/features: holds no data"),
+                ("y", (60,), "i4", None, "/y: holds no data"),
+                ("y", (60, large), "f4", None, "/y: holds no data"),
+                ("y", (60, 1 << 56), "u1", (60, 1), "/y: is larger than can be")):
+            with self.subTest(name=name, shape=shape, chunk=chunk):
+                path = self.dataset(classes=["a", "b", "c"])
+                with h5py.File(path, "r+") as f:
+                    if name in f:
+                        del f[name]
+                    if chunk:
+                        a = f.create_dataset(name, shape, kind, chunks=chunk, compression=9)
+                        a[tuple(slice(n) for n in chunk)] = np.zeros(chunk, kind)
+                    else:
+                        f.create_dataset(name, shape, kind)
+                self.no_training(3, [path, says], ranks=(1,))
+
+    def test_arrays_in_other_files(self):
+        path = self.dataset()
+        os.rename(path, self.path("other.h5"))
+        layout = h5py.VirtualLayout(shape=(60, 6), dtype="f4")
+        layout[:] = h5py.VirtualSource(self.path("other.h5"), "X", shape=(60, 6))
+        np.ones((60, 6), "f4").tofile(self.path("raw"))
+        for external in (False, True):
+            with h5py.File(path, "w", libver="latest") as f:
+                f["y"] = np.arange(60) % 3
+                if external:
+                    f.create_dataset("X", (60, 6), "f4", external=[(self.path("raw"), 0, 1440)])
+                else:
+                    f.create_virtual_dataset("X", layout)
+            self.no_training(3, [path, "/X: its values are in other files", "hint:"])
+
+    def test_packed_arrays(self):
+        """As tightly as deflate can: still data."""
+        with h5py.File(self.path("d.h5"), "w") as f:
+            f.create_dataset("X", data=np.zeros((1 << 18, 64), "f4"), chunks=(1 << 18, 64),
+                             compression=9)
+            f.create_dataset("y", data=np.arange(1 << 18) // 100000, compression=9, chunks=(1 << 18,))
+        self.ok("train", self.config(), "--run-dir", self.run_dir, "--dry-run")
+
     # ---- the config ----
+
+    def test_no_config(self):
+        data = self.dataset()
+        self.no_training(2, [data, "0 byte", "hint:", "data.file"], config=data)
+        with open(data, "r+b") as f:
+            f.truncate(1 << 33)
+        self.no_training(2, [data, "larger than 16 MiB", "hint:", "data.file"], config=data)
+        self.no_training(2, ["/dev/zero: not a regular file", "hint:"], config="/dev/zero")
 
     def test_config_text(self):
         self.dataset()
@@ -153,6 +208,7 @@ class BadInput(refusals.TestCase):
                 ("train: {epochs: 0}\n", [":6:17:", "train.epochs", "0 is out of bounds", "1"]),
                 ("batch: {size: 1.5}\n", [":6:15:", "batch.size", "whole number"]),
                 ("optimizer: {adam: {beta1: 1}}\n", [":6:27:", "beta1", "out of bounds", "1"]),
+                ("optimizer: {adam: {eps: 1.0e-46}}\n", [":6:25:", "out of bounds", "1e-37"]),
                 ("optimizer: {sgd: {lr: -0.1}}\n", [":6:23:", "-0.1", "out of bounds"]),
                 ("optimizer: {adam: {lr: .nan}}\n", [":6:24:", "optimizer.adam.lr"]),
                 ("seed: 4294967296\n", [":6:7:", "out of bounds"]),

@@ -46,6 +46,27 @@ class Import(lockstep_test.TestCase):
             np.testing.assert_array_equal(f["X"][:], x.astype(np.float32))
             self.assertNotIn("y", f)
 
+    def test_large_labels(self):
+        x, y = self.images(4)[0], np.array([16777216, 16777217, -5, 16777217], np.int32)
+        out = self.path("out.h5")
+        self.ok("import", "idx", self.write("x", idx(x, 8)), self.write("y", idx(y, 12)), "-o", out)
+        with h5py.File(out) as f:
+            self.assertEqual([int(c) for c in f["classes"][:]], [-5, 16777216, 16777217])
+            self.assertEqual(f["y"][:].tolist(), [1, 2, 0, 2])
+
+    def test_headers_that_promise_too_much(self):
+        """No size in a header is believed beyond what the file's own size can bear out."""
+        big, head = 0x80000000, bytes([0, 0, 8])
+        for dims, says in (((0, big, big, big), "2^32 pixels or more"),
+                           ((0, big, 4, big, 16, big), "2^32 pixels or more"),
+                           ((1, big, big), "it is too small for the 4,611,686,018,427,387,904"),
+                           ((1, 1 << 30), "it is too small for the 1,073,741,824 elements"),
+                           ((1 << 16, 1 << 16, 1 << 16), "is cut short: it is too small")):
+            name = self.write("huge", head + bytes([len(dims)]) +
+                              struct.pack(f">{len(dims)}I", *dims) + bytes(1000))
+            self.fails(3, "import", "idx", name, "-o", self.path("out.h5"), says=[name, says])
+            self.assertEqual(os.listdir(self.dir), ["huge"])
+
     def test_fashion_mnist(self):
         names = [os.path.join(FASHION, f"t10k-{k}-ubyte.gz") for k in ("images-idx3", "labels-idx1")]
         if not os.path.exists(names[0]):

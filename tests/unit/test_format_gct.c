@@ -121,6 +121,8 @@ static void tells_what_is_wrong(void **state) {
         {HEAD "G1\tx\t1\thigh\nG2\tx\t1\n", "line 4: sample S2: 'high' is not a number"},
         {"#1.3\n1\t2\t1\t1\nid\tchr\tS1\tS2\ntissue\tNA\tLung\nG\t1\t1\t2\n",
          "line 4: 1 values, line 2 promises 2"},
+        {"#1.3\n1\t2\t1\t549755813888\nid\tchr\tS1\tS2\ntissue\tNA\tLung\tSkin\n",
+         "is cut short: it ends in its header"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         FAILS(LS_ERR_DATA, bad[i].says, read_whole(bad[i].text));

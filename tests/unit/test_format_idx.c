@@ -59,6 +59,32 @@ static void more_than_one_block(void **state) {
         assert_true(x[i] == (float)(unsigned char)(i * 7));
 }
 
+static void keeps_whole_numbers(void **state) {
+    (void)state;
+    static const struct {
+        char type;
+        size_t bytes;
+        int32_t expected[2];
+    } kinds[] = {{0x08, 1, {255, 1}},
+                 {0x09, 1, {-1, 1}},
+                 {0x0b, 2, {-255, 0}},
+                 {0x0c, 4, {-16711423, 16777217}}};
+    const char bytes[] = {(char)0xff, 1, 0, 0};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char file[8 + 8] = {0, 0, kinds[i].type, 1, 0, 0, 0, 2};
+        int32_t x[2];
+        ls_idx *f = NULL;
+        memcpy(file + 8, bytes, sizeof bytes);
+        if (kinds[i].bytes == 4)
+            memcpy(file + 8, (char[]){(char)0xff, 1, 1, 1, 1, 0, 0, 1}, 8);
+        OK(ls_idx_open(put_file("n", file, 8 + 2 * kinds[i].bytes), &f));
+        OK(ls_idx_read_integers(f, 2, x));
+        OK(ls_idx_check_end(f));
+        assert_memory_equal(x, kinds[i].expected, sizeof x);
+        ls_idx_close(f);
+    }
+}
+
 static void tells_what_is_wrong(void **state) {
     (void)state;
     float x[8];
@@ -78,12 +104,16 @@ static void tells_what_is_wrong(void **state) {
     memset(huge + 4, -1, 12);
     FAILS(LS_ERR_DATA, "promises more elements than can be",
           read_all(put_file("c", huge, 40), 3, x, &info));
+    const char large[] = {0, 0, 8, 2, 0, 0, 0, 2, 0x40, 0, 0, 0, 1, 2, 3};
+    FAILS(LS_ERR_DATA, "c: is cut short: it is too small for the 2,147,483,648 elements",
+          read_all(put_file("c", large, sizeof large), 3, x, &info));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_type),
         cmocka_unit_test(more_than_one_block),
+        cmocka_unit_test(keeps_whole_numbers),
         cmocka_unit_test(tells_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

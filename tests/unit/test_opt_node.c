@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
@@ -169,6 +170,13 @@ static void test_files(void **state) {
     assert_non_null(strstr(ls_error_last()->message, ": a directory, not a config file"));
     assert_int_equal(ls_write_file(path, "a: 1\0b: 2", 9), LS_OK);
     assert_int_equal(ls_node_parse_file(path, &root), LS_ERR_CONFIG);
+    assert_non_null(strstr(ls_error_last()->hint, "data.file"));
+    assert_int_equal(truncate(path, ((off_t)16 << 20) + 1), 0);
+    assert_int_equal(ls_node_parse_file(path, &root), LS_ERR_CONFIG);
+    assert_non_null(strstr(ls_error_last()->message, "c.yaml: larger than 16 MiB: not a config"));
+    assert_non_null(strstr(ls_error_last()->hint, "data.file"));
+    assert_int_equal(ls_node_parse_file("/dev/null", &root), LS_ERR_CONFIG);
+    assert_non_null(strstr(ls_error_last()->message, "/dev/null: not a regular file"));
     assert_int_equal(ls_write_file(path, "a: 1\n", 5), LS_OK);
     assert_int_equal(ls_node_parse_file(path, &root), LS_OK);
     assert_tree(root, "{a: 1}");

@@ -69,7 +69,8 @@ bool ls_h5_has(const ls_h5 *file, const char *name);
 /* Names of what a group holds, in creation order where the file has it, else by name. */
 ls_status ls_h5_list(const ls_h5 *file, const char *name, ls_strings *out) LS_MUST_CHECK;
 
-/* Errors: ERR_DATA "file: no array /y". */
+/* What an array holds that can be read. Errors: ERR_DATA "file: no array /y"; an array that was
+ * never written, whose values are in other files, or larger than what is stored can be. */
 ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) LS_MUST_CHECK;
 
 /* Opens an array for block reads or writes with a cache that holds the chunks of one row of

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lockstep/base/status.h"
 
@@ -22,13 +23,18 @@ typedef struct ls_idx_info {
     size_t dim[LS_IDX_RANK_MAX];
 } ls_idx_info;
 
-/* Opens a file, plain or gzip. Errors: ERR_DATA: not an IDX file. */
+/* Opens a file, plain or gzip. Errors: ERR_DATA: not an IDX file, or one that can not hold what its
+ * header promises. */
 ls_status ls_idx_open(const char *path, ls_idx **out) LS_MUST_CHECK;
 const ls_idx_info *ls_idx_about(const ls_idx *f);
 
 /* out[elements] = the next elements. Errors: ERR_DATA: the file ends before what its header
  * promises. */
 ls_status ls_idx_read(ls_idx *f, size_t elements, float *out) LS_MUST_CHECK;
+
+/* The same for whole numbers, exactly: float32 would merge those above 2^24. Needs: the file's
+ * elements are whole numbers. */
+ls_status ls_idx_read_integers(ls_idx *f, size_t elements, int32_t *out) LS_MUST_CHECK;
 
 /* ERR_DATA when something follows the elements that were read. */
 ls_status ls_idx_check_end(ls_idx *f) LS_MUST_CHECK;

@@ -23,15 +23,18 @@ static ls_status open_images(const char *path, images *im) {
                        "the images come first: lockstep import idx IMAGES LABELS -o OUT.h5");
     im->n = about->dim[0];
     im->pixels = 1;
-    for (int i = 1; i < about->rank; i++)
-        im->pixels *= about->dim[i];
+    for (int i = 1; i < about->rank; i++) {
+        im->pixels *= about->dim[i]; /* both are below 2^32 */
+        if (im->pixels >= UINT32_MAX)
+            return ls_fail(LS_ERR_DATA, path, "its images are too large: 2^32 pixels or more");
+    }
     return LS_OK;
 }
 
 /* The labels as text, so that they become classes as everywhere. */
 static ls_status read_labels(const images *im, const char *path, ls_strings *out) {
     ls_idx *file = NULL;
-    float *label = NULL;
+    int32_t *label = NULL;
     char text[32], images_text[32];
     LS_TRY(ls_idx_open(path, &file));
     const ls_idx_info *about = ls_idx_about(file);
@@ -45,11 +48,11 @@ static ls_status read_labels(const images *im, const char *path, ls_strings *out
     if (st == LS_OK)
         st = ls_alloc(im->n, sizeof *label, "labels", &label);
     if (st == LS_OK)
-        st = ls_idx_read(file, im->n, label);
+        st = ls_idx_read_integers(file, im->n, label);
     if (st == LS_OK)
         st = ls_idx_check_end(file);
     for (size_t i = 0; st == LS_OK && i < im->n; i++) {
-        snprintf(text, sizeof text, "%.0f", (double)label[i]);
+        snprintf(text, sizeof text, "%d", (int)label[i]);
         st = ls_strings_add(out, text);
     }
     ls_free(label);
@@ -69,13 +72,14 @@ static ls_status check_finite(const images *im, size_t first, size_t rows, const
 }
 
 static ls_status write_images(images *im, ls_dataset_writer *w, ls_log *log) {
+    const size_t most = im->n < LS_CHUNK_SAMPLES ? im->n : LS_CHUNK_SAMPLES;
     float *x = NULL;
     ls_progress *progress = NULL;
-    ls_status st = ls_alloc(LS_CHUNK_SAMPLES * im->pixels, sizeof *x, "images", &x);
+    ls_status st = ls_alloc(most * im->pixels, sizeof *x, "images", &x);
     if (st == LS_OK)
         st = ls_progress_create(log, "import", "rows", (double)im->n, &progress);
     for (size_t i = 0; st == LS_OK && i < im->n; i += LS_CHUNK_SAMPLES) {
-        const size_t left = im->n - i, rows = left < LS_CHUNK_SAMPLES ? left : LS_CHUNK_SAMPLES;
+        const size_t left = im->n - i, rows = left < most ? left : most;
         st = ls_idx_read(im->file, rows * im->pixels, x);
         if (st == LS_OK)
             st = check_finite(im, i, rows, x);
