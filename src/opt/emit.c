@@ -39,19 +39,12 @@ static bool is_plain(const char *text) {
 /* Decodes one UTF-8 character; its length, or 0 where there is none. */
 static size_t decode(const char *text, uint32_t *code) {
     const unsigned char *b = (const unsigned char *)text;
-    size_t length = b[0] < 0x80       ? 1
-                    : b[0] >> 5 == 6  ? 2
-                    : b[0] >> 4 == 14 ? 3
-                    : b[0] >> 3 == 30 ? 4
-                                      : 0;
-    if (length == 0)
+    size_t length = b[0] < 0x80 ? 1 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
+    if (ls_utf8_valid(text, strnlen(text, length)) < length)
         return 0;
     *code = length == 1 ? b[0] : b[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (b[i] >> 6 != 2)
-            return 0;
+    for (size_t i = 1; i < length; i++)
         *code = *code << 6 | (b[i] & 0x3fu);
-    }
     return length;
 }
 

@@ -131,9 +131,20 @@ static ls_status read_word(const ls_reader *r, const ls_opt *row, const ls_node 
     return LS_OK;
 }
 
+/* The resolved config is YAML, which is UTF-8: any other text could not be read back. */
+static ls_status check_utf8(const ls_reader *r, const ls_node *node, const char *text) {
+    size_t length = strlen(text), valid = ls_utf8_valid(text, length);
+    if (valid == length)
+        return LS_OK;
+    return ls_hint(ls_node_fail(node, "%s: byte %zu (\\x%02x) is not UTF-8: %.*s", r->path.text,
+                                valid + 1, (unsigned)(unsigned char)text[valid], (int)valid, text),
+                   "rename the file or directory: a config holds texts in UTF-8 only");
+}
+
 static ls_status read_string(const ls_reader *r, const ls_node *node, char **field) {
     if (node->kind != LS_NODE_SCALAR)
         return fail_kind(r, node, "a text");
+    LS_TRY(check_utf8(r, node, node->text));
     return ls_strdup(node->text, field);
 }
 
@@ -144,7 +155,7 @@ static ls_status read_path(const ls_reader *r, const ls_node *node, char **field
     LS_TRY(ls_path_join(node->directory, node->text, &joined));
     ls_status st = ls_path_absolute(joined, field);
     ls_free(joined);
-    return st;
+    return st == LS_OK ? check_utf8(r, node, *field) : st;
 }
 
 /* Appends the numbers of a list, row by row. capacity is of list->values. */

@@ -221,6 +221,19 @@ class BadInput(refusals.TestCase):
                 config = self.write("c.yaml", good + text)
                 self.no_training(2, [config, *says], config=config)
 
+    def test_config_that_is_not_utf8(self):
+        """What the config of a run holds could not be read back from its checkpoints."""
+        for name in (b"caf\xe9", b"\xc0\xaf", b"\xed\xa0\x80"):
+            directory = os.path.join(os.fsencode(self.dir), name.replace(b"/", b"_"))
+            os.mkdir(directory)
+            os.rename(self.dataset(), os.path.join(directory, b"d.h5"))
+            config = os.path.join(directory, b"c.yaml")
+            os.rename(self.config(), config)
+            escaped = f"(\\x{name.strip(b'caf')[0]:02x}) is not UTF-8"
+            self.no_training(2, ["data.file: byte", escaped, "hint:"], config=os.fsdecode(config))
+        self.dataset()
+        self.no_training(2, ["--set name=", "UTF-8"], "--set", os.fsdecode(b"name=caf\xe9"))
+
     def test_config_without_what_it_needs(self):
         self.dataset()
         for text, says in (("", "c.yaml"), ("- 1\n", "c.yaml:1:1"), ("data: {}\n", "data.file"),

@@ -41,7 +41,8 @@ def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=
     environment.update(env or {})
     begin = time.monotonic()
     done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True)
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          errors="backslashreplace")
     return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
 
 

@@ -157,6 +157,33 @@ static void test_strings_read_back(void **state) {
     }
 }
 
+/* What is not UTF-8 (bytes, overlong forms, surrogates, beyond U+10FFFF, a cut end) is written
+ * byte by byte, so that the dump is still YAML. */
+static void test_bad_strings_stay_yaml(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *dump;
+    } cases[] = {{"caf\xe9", "\"caf\\xE9\""},
+                 {"\xc0\xaf", "\"\\xC0\\xAF\""},
+                 {"\xe0\x80\xaf", "\"\\xE0\\x80\\xAF\""},
+                 {"\xed\xa0\x80", "\"\\xED\\xA0\\x80\""},
+                 {"\xf4\x90\x80\x80", "\"\\xF4\\x90\\x80\\x80\""},
+                 {"a\xf0\x9f\x98", "\"a\\xF0\\x9F\\x98\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        example e, again;
+        char line[64];
+        read_text("data: {file: x}\n", &e);
+        assert_int_equal(ls_strdup(cases[i].text, &e.name), LS_OK);
+        char *text = dump(&e);
+        (void)snprintf(line, sizeof line, "name: %s\n", cases[i].dump);
+        assert_memory_equal(text, line, strlen(line));
+        read_text(text, &again);
+        ls_free(text);
+        ls_options_free(example_table, &e);
+        ls_options_free(example_table, &again);
+    }
+}
+
 /* YAML 1.1's form of a decimal number (yaml.org/type/float.html, without base 60): what is not
  * of it, PyYAML reads as text. */
 static void test_numbers_read_back_everywhere(void **state) {
@@ -289,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_default_dump),
         cmocka_unit_test(test_full_dump_reads_back),
         cmocka_unit_test(test_strings_read_back),
+        cmocka_unit_test(test_bad_strings_stay_yaml),
         cmocka_unit_test(test_numbers_read_back_everywhere),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_help),
