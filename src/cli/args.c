@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/text.h"
@@ -104,5 +105,12 @@ ls_status ls_args_int(const char *name, const char *value, long long min, long l
         return ls_fail(LS_ERR_USAGE, name, "%s is out of bounds: from %lld to %lld", value, min,
                        max);
     *out = x;
+    return LS_OK;
+}
+
+ls_status ls_args_duration(const char *name, const char *value, double *seconds) {
+    if (!ls_parse_duration(value, seconds))
+        return ls_hint(ls_fail(LS_ERR_USAGE, name, "expected a duration, got '%s'", value),
+                       "for example %s", LS_DURATION_FORMS);
     return LS_OK;
 }

@@ -42,4 +42,8 @@ ls_status ls_args_missing(const char *what, const char *help) LS_MUST_CHECK;
 ls_status ls_args_int(const char *name, const char *value, long long min, long long max,
                       long long *out) LS_MUST_CHECK;
 
+/* The value as a duration in seconds, see ls_parse_duration. Errors: ERR_USAGE naming the option.
+ */
+ls_status ls_args_duration(const char *name, const char *value, double *seconds) LS_MUST_CHECK;
+
 #endif

@@ -13,7 +13,7 @@
 
 static const char usage[] =
     "usage: lockstep evaluate RUN|CHECKPOINT [--data FILE] [--split train|val|test|all]\n"
-    "                         [--ignore-unknown] [--json]\n"
+    "                         [--ignore-unknown] [--json] [--stall-timeout T]\n"
     "\n"
     "Prints loss and metrics of a trained model; a run directory means its best.h5, else last.h5.\n"
     "Without --data the rows are those that training kept for testing (else for validation);\n"
@@ -22,6 +22,7 @@ static const char usage[] =
     "  --data FILE        a dataset with targets\n"
     "  --split PART       train, val, test or all\n"
     "  --ignore-unknown   leaves out rows of classes that the model does not know\n"
+    "  --stall-timeout T  ends when a rank keeps the others waiting for so long (30m; 0: never)\n"
     "  --json             one JSON object on stdout\n"
     "\n"
     "example: lockstep evaluate runs/fashion-mnist --data data/fashion-mnist-test.h5\n";
@@ -57,15 +58,19 @@ static ls_status run(ls_cli *cli) {
     ls_evaluate_request request = {0};
     ls_evaluation result;
     ls_arg_list files = {0};
+    const char *stall = NULL;
     bool json = false;
     const ls_arg table[] = {{"--data", NULL, LS_ARG_VALUE, &request.data},
                             {"--split", NULL, LS_ARG_VALUE, &request.split},
                             {"--ignore-unknown", NULL, LS_ARG_FLAG, &request.ignore_unknown},
+                            {"--stall-timeout", NULL, LS_ARG_VALUE, &stall},
                             {"--json", NULL, LS_ARG_FLAG, &json},
                             {0}};
     ls_status st = ls_args_parse(table, cli->argc, cli->argv, 0, 1, &files);
     if (st == LS_OK && files.count == 0)
         st = ls_args_missing("RUN or CHECKPOINT", "lockstep evaluate --help");
+    if (st == LS_OK)
+        st = ls_cli_watch(cli, stall);
     if (st == LS_OK) {
         request.model = files.values[0];
         st = ls_evaluate(cli->comm, cli->log, &request, &result);

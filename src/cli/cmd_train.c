@@ -10,20 +10,21 @@
 
 static const char usage[] =
     "usage: lockstep train CONFIG [--set key=value]... [--run-dir DIR]\n"
-    "                      [--resume | --overwrite] [--dry-run]\n"
+    "                      [--resume | --overwrite] [--dry-run] [--stall-timeout T]\n"
     "       lockstep train --help-config [--markdown]\n"
     "\n"
     "Trains the model of a config file (YAML) and leaves a run directory: checkpoints/best.h5 and\n"
     "last.h5, metrics.jsonl, config.yaml (complete), provenance.json, log.txt. Start it under\n"
     "mpirun or srun for several ranks; the weights are the same, bit for bit, on any number.\n"
     "\n"
-    "  --set key=value   overrides an option; the value is YAML, numbers index lists:\n"
-    "                    --set train.epochs=5 --set model.0.dense.units=256\n"
-    "  --run-dir DIR     instead of runs/<name>\n"
-    "  --resume          goes on from checkpoints/last.h5, or starts where there is none\n"
-    "  --overwrite       starts anew in a directory that holds a run\n"
-    "  --dry-run         prints rows, lanes, parameters, memory and traffic, and stops\n"
-    "  --help-config     prints the reference of all options (--markdown: as tables)\n"
+    "  --set key=value    overrides an option; the value is YAML, numbers index lists:\n"
+    "                     --set train.epochs=5 --set model.0.dense.units=256\n"
+    "  --run-dir DIR      instead of runs/<name>\n"
+    "  --resume           goes on from checkpoints/last.h5, or starts where there is none\n"
+    "  --overwrite        starts anew in a directory that holds a run\n"
+    "  --dry-run          prints rows, lanes, parameters, memory and traffic, and stops\n"
+    "  --stall-timeout T  ends when a rank keeps the others waiting for so long (30m; 0: never)\n"
+    "  --help-config      prints the reference of all options (--markdown: as tables)\n"
     "\n"
     "example: mpirun -n 4 lockstep train configs/gtex-tissue.yaml --set seed=7\n";
 
@@ -57,17 +58,21 @@ static ls_status run(ls_cli *cli) {
     ls_train_request request = {0};
     ls_arg_list sets = {0}, files = {0};
     bool reference = false, markdown = false;
+    const char *stall = NULL;
     const ls_arg table[] = {{"--set", NULL, LS_ARG_LIST, &sets},
                             {"--run-dir", NULL, LS_ARG_VALUE, &request.run_dir},
                             {"--resume", NULL, LS_ARG_FLAG, &request.resume},
                             {"--overwrite", NULL, LS_ARG_FLAG, &request.overwrite},
                             {"--dry-run", NULL, LS_ARG_FLAG, &request.dry_run},
+                            {"--stall-timeout", NULL, LS_ARG_VALUE, &stall},
                             {"--help-config", NULL, LS_ARG_FLAG, &reference},
                             {"--markdown", NULL, LS_ARG_FLAG, &markdown},
                             {0}};
     ls_status st = ls_args_parse(table, cli->argc, cli->argv, 0, 1, &files);
     if (st == LS_OK && !reference && files.count == 0)
         st = ls_args_missing("CONFIG", "lockstep train --help");
+    if (st == LS_OK && !reference)
+        st = ls_cli_watch(cli, stall);
     if (st == LS_OK && reference)
         st = ls_comm_rank(cli->comm) == 0 ? print_reference(markdown) : LS_OK;
     else if (st == LS_OK)

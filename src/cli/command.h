@@ -20,6 +20,10 @@ typedef struct ls_cli {
     char threads_warning[512]; /* rank 0: threads do not fit the machine, see train/threads.h */
 } ls_cli;
 
+/* Has the ranks watch for one that stalls, as --stall-timeout says (NULL: by default; 0: the run
+ * is never ended for it). Collective. Errors: ERR_USAGE, ERR_MEMORY. */
+ls_status ls_cli_watch(const ls_cli *cli, const char *timeout) LS_MUST_CHECK;
+
 typedef struct ls_command {
     const char *name;
     const char *summary;      /* one line for --help */

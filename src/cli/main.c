@@ -107,9 +107,9 @@ static int run_command(const ls_command *command, int argc, char **argv) {
     st = ls_agree(cli.comm, flush_results(st));
     int code = rank == 0 ? report(st) : ls_status_exit_code(st);
     log_failure(cli.log, st);
-    ls_log_destroy(cli.log);
     fflush(NULL);
     ls_comm_finalize(cli.comm);
+    ls_log_destroy(cli.log);
     return code;
 }
 

@@ -1,28 +1,34 @@
 /* Starting and ending MPI, agreement, broadcasts and gathers. Never sums a float. */
-#include "internal.h"
-
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "watch.h"
 
 /* One message holds at most this much, so that a count fits MPI's int. */
 #define MESSAGE_BYTES ((size_t)1 << 30)
 
-_Noreturn void ls_panic(ls_comm *comm, const char *where, const char *format, ...) {
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    fprintf(stderr, "lockstep: panic: rank %d: %s: %s\n", comm != NULL ? comm->rank : 0, where,
-            text);
+void ls_comm_abort(const char *text, const char *hint) {
+    fprintf(stderr, "lockstep: error: %s\n", text);
+    if (hint != NULL)
+        fprintf(stderr, "hint: %s\n", hint);
     fflush(stderr);
     MPI_Abort(MPI_COMM_WORLD, ls_status_exit_code(LS_ERR_RUNTIME));
     __builtin_trap();
+}
+
+_Noreturn void ls_panic(ls_comm *comm, const char *where, const char *format, ...) {
+    char what[1024], text[1280];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    snprintf(text, sizeof text, "rank %d: %s: %s", comm != NULL ? comm->rank : 0, where, what);
+    ls_comm_abort(text, NULL);
 }
 
 void ls_comm_check(ls_comm *comm, int code, const char *call) {
@@ -51,19 +57,19 @@ ls_status ls_comm_init(int *argc, char ***argv, ls_comm **out) {
     LS_MPI(comm, MPI_Comm_size(comm->mpi, &comm->size));
     if (provided < MPI_THREAD_FUNNELED)
         ls_panic(comm, "MPI_Init_thread", "this MPI does not allow threads beside it");
-    ls_status st = ls_alloc((size_t)comm->size, sizeof(int), "communicator", &comm->counts);
-    if (st == LS_OK)
-        st = ls_alloc((size_t)comm->size, sizeof(int), "communicator", &comm->offsets);
-    if (st != LS_OK)
+    comm->message_bytes = MESSAGE_BYTES;
+    if (ls_alloc(2 * (size_t)comm->size, sizeof(MPI_Request), "communicator", &comm->request) !=
+        LS_OK)
         ls_panic(comm, "ls_comm_init", "out of memory");
     *out = comm;
     return LS_OK;
 }
 
 void ls_comm_finalize(ls_comm *comm) {
+    if (comm->watch != NULL)
+        ls_watch_close(comm->watch);
     MPI_Finalize();
-    ls_free(comm->counts);
-    ls_free(comm->offsets);
+    ls_free(comm->request);
     ls_free(comm);
 }
 
@@ -73,6 +79,17 @@ int ls_comm_rank(const ls_comm *comm) {
 
 int ls_comm_size(const ls_comm *comm) {
     return comm->size;
+}
+
+void ls_comm_limit_messages(ls_comm *comm, size_t bytes) {
+    comm->message_bytes = bytes;
+}
+
+void ls_comm_activity(ls_comm *comm, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(comm->activity, sizeof comm->activity, format, args);
+    va_end(args);
 }
 
 ls_status ls_allgather_node(ls_comm *comm, const void *mine, size_t bytes, void **all,
@@ -108,25 +125,53 @@ char *ls_comm_version(char *buffer, size_t size) {
     return buffer;
 }
 
+/* The size of the message that begins at byte `at` of n. */
+static size_t piece(const ls_comm *comm, size_t n, size_t at) {
+    return n - at < comm->message_bytes ? n - at : comm->message_bytes;
+}
+
+static void isend(ls_comm *comm, const void *data, size_t bytes, int to, MPI_Request *request) {
+    LS_MPI(comm, MPI_Isend(data, (int)bytes, MPI_BYTE, to, 0, comm->mpi, request));
+}
+
+static void ireceive(ls_comm *comm, void *data, size_t bytes, int from, MPI_Request *request) {
+    LS_MPI(comm, MPI_Irecv(data, (int)bytes, MPI_BYTE, from, 0, comm->mpi, request));
+}
+
+/* The smallest number of all ranks. After round k a rank has heard of the 2^k ranks below it, so
+ * that nobody is done before all have begun. MPI_Iallreduce takes twice as long. */
+static int lowest(ls_comm *comm, int mine, const char *operation) {
+    int size = comm->size;
+    for (int far = 1; far < size; far *= 2) {
+        int theirs = mine, said = mine;
+        ireceive(comm, &theirs, sizeof theirs, (comm->rank + size - far) % size, comm->request);
+        isend(comm, &said, sizeof said, (comm->rank + far) % size, comm->request + 1);
+        ls_comm_wait(comm, 2, comm->request, operation);
+        mine = theirs < mine ? theirs : mine;
+    }
+    return mine;
+}
+
 ls_status ls_agree(ls_comm *comm, ls_status st) {
-    int mine = st == LS_OK ? INT_MAX : comm->rank, lowest = INT_MAX;
-    LS_MPI(comm, MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->mpi));
-    if (lowest == INT_MAX)
+    int first = lowest(comm, st == LS_OK ? INT_MAX : comm->rank, "agreement");
+    if (first == INT_MAX)
         return LS_OK;
     ls_error error = *ls_error_last();
     error.status = st;
-    LS_MPI(comm, MPI_Bcast(&error, (int)sizeof error, MPI_BYTE, lowest, comm->mpi));
+    LS_TRY(ls_broadcast(comm, &error, sizeof error, first));
     ls_error_set(&error);
     return error.status;
 }
 
+void ls_barrier(ls_comm *comm) {
+    (void)lowest(comm, 0, "barrier");
+}
+
 ls_status ls_broadcast(ls_comm *comm, void *data, size_t bytes, int root) {
-    char *at = data;
-    while (bytes > 0) {
-        size_t part = bytes < MESSAGE_BYTES ? bytes : MESSAGE_BYTES;
-        LS_MPI(comm, MPI_Bcast(at, (int)part, MPI_BYTE, root, comm->mpi));
-        at += part;
-        bytes -= part;
+    for (size_t at = 0; at < bytes; at += comm->message_bytes) {
+        LS_MPI(comm, MPI_Ibcast((char *)data + at, (int)piece(comm, bytes, at), MPI_BYTE, root,
+                                comm->mpi, comm->request));
+        ls_comm_wait(comm, 1, comm->request, "broadcast");
     }
     return LS_OK;
 }
@@ -147,44 +192,52 @@ ls_status ls_broadcast_alloc(ls_comm *comm, void **data, size_t *bytes, int root
     return ls_broadcast(comm, mine, *bytes, root);
 }
 
-/* One call where MPI's ints can count it, else a broadcast a rank. */
+/* One round: what of every rank's block begins `at` bytes behind its first; whether any did. */
+static bool gather_round(ls_comm *comm, char *all, const size_t *bytes, size_t at,
+                         const char *operation) {
+    int size = comm->size, n = 0;
+    char *mine = all;
+    bool any = bytes[comm->rank] > at;
+    for (int r = 0; r < size; r++, all += bytes[r - 1]) {
+        if (r == comm->rank)
+            mine = all;
+        else if (bytes[r] > at)
+            ireceive(comm, all + at, piece(comm, bytes[r], at), r, &comm->request[n++]);
+    }
+    for (int k = 1; any && k < size; k++)
+        isend(comm, mine + at, piece(comm, bytes[comm->rank], at), (comm->rank + k) % size,
+              &comm->request[n++]);
+    ls_comm_wait(comm, n, comm->request, operation);
+    return n > 0;
+}
+
+/* Every rank sends its block to all others: as many bytes as by MPI_Allgatherv's ring, and
+ * MPI_Iallgatherv takes twice as long. */
+void ls_comm_gather(ls_comm *comm, void *all, const size_t *bytes, const char *operation) {
+    for (size_t at = 0; gather_round(comm, all, bytes, at, operation);)
+        at += comm->message_bytes;
+}
+
 ls_status ls_allgather_blocks(ls_comm *comm, void *all, const size_t *bytes) {
-    size_t offset = 0;
-    for (int r = 0; r < comm->size; r++) {
-        comm->counts[r] = (int)(bytes[r] & INT_MAX);
-        comm->offsets[r] = (int)(offset & INT_MAX);
-        offset += bytes[r];
-    }
-    if (offset <= MESSAGE_BYTES) {
-        LS_MPI(comm, MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, comm->counts,
-                                    comm->offsets, MPI_BYTE, comm->mpi));
-        return LS_OK;
-    }
-    offset = 0;
-    for (int r = 0; r < comm->size; r++) {
-        LS_TRY(ls_broadcast(comm, (char *)all + offset, bytes[r], r));
-        offset += bytes[r];
-    }
+    ls_comm_gather(comm, all, bytes, "gathering of results");
     return LS_OK;
 }
 
 void ls_send(ls_comm *comm, const void *data, size_t bytes, int to) {
-    const char *at = data;
-    while (bytes > 0) {
-        size_t part = bytes < MESSAGE_BYTES ? bytes : MESSAGE_BYTES;
-        LS_MPI(comm, MPI_Send(at, (int)part, MPI_BYTE, to, 0, comm->mpi));
-        at += part;
-        bytes -= part;
+    char operation[48];
+    snprintf(operation, sizeof operation, "message to rank %d", to);
+    for (size_t at = 0; at < bytes; at += comm->message_bytes) {
+        isend(comm, (const char *)data + at, piece(comm, bytes, at), to, comm->request);
+        ls_comm_wait(comm, 1, comm->request, operation);
     }
 }
 
 void ls_receive(ls_comm *comm, void *data, size_t bytes, int from) {
-    char *at = data;
-    while (bytes > 0) {
-        size_t part = bytes < MESSAGE_BYTES ? bytes : MESSAGE_BYTES;
-        LS_MPI(comm, MPI_Recv(at, (int)part, MPI_BYTE, from, 0, comm->mpi, MPI_STATUS_IGNORE));
-        at += part;
-        bytes -= part;
+    char operation[48];
+    snprintf(operation, sizeof operation, "message from rank %d", from);
+    for (size_t at = 0; at < bytes; at += comm->message_bytes) {
+        ireceive(comm, (char *)data + at, piece(comm, bytes, at), from, comm->request);
+        ls_comm_wait(comm, 1, comm->request, operation);
     }
 }
 
@@ -201,8 +254,4 @@ ls_status ls_gather_blocks(ls_comm *comm, const void *mine, const size_t *bytes,
         ls_receive(comm, at, bytes[r], r);
     }
     return LS_OK;
-}
-
-void ls_barrier(ls_comm *comm) {
-    LS_MPI(comm, MPI_Barrier(comm->mpi));
 }

@@ -19,7 +19,7 @@ struct ls_exchange {
     float *received;       /* the roots of the other ranks, own range only */
     const float **root_at; /* [roots] where the own range of every root is */
     float *sum;            /* [own range]; NULL where one root is the sum */
-    int *counts, *offsets; /* [size] for the gather */
+    size_t *bytes;         /* [size] of the owned ranges */
     MPI_Request *request;
 };
 
@@ -42,12 +42,9 @@ static ls_status allocate(ls_exchange *ex, size_t n_roots) {
     LS_TRY(ls_alloc(n_roots * 2 + mine * size, sizeof *ex->request, "exchange", &ex->request));
     if (n_roots > 1)
         LS_TRY(ls_alloc(own, sizeof(float), "summed gradients", &ex->sum));
-    LS_TRY(ls_alloc(size, sizeof(int), "exchange", &ex->counts));
-    LS_TRY(ls_alloc(size, sizeof(int), "exchange", &ex->offsets));
-    for (size_t r = 0; r < size; r++) {
-        ex->counts[r] = (int)ex->owned[r].count;
-        ex->offsets[r] = (int)ex->owned[r].first;
-    }
+    LS_TRY(ls_alloc(size, sizeof *ex->bytes, "exchange", &ex->bytes));
+    for (size_t r = 0; r < size; r++)
+        ex->bytes[r] = ex->owned[r].count * sizeof(float);
     return LS_OK;
 }
 
@@ -107,8 +104,7 @@ void ls_exchange_destroy(ls_exchange *ex) {
     ls_free(ex->received);
     ls_free(ex->root_at);
     ls_free(ex->sum);
-    ls_free(ex->counts);
-    ls_free(ex->offsets);
+    ls_free(ex->bytes);
     ls_free(ex->request);
     ls_free(ex);
 }
@@ -178,7 +174,7 @@ static int post(ls_exchange *ex, const float *const *root) {
 ls_status ls_exchange_reduce(ls_exchange *ex, const float *const *root, const float **sum) {
     ls_tree_range own = ex->owned[ex->comm->rank];
     int n = post(ex, root);
-    LS_MPI(ex->comm, MPI_Waitall(n, ex->request, MPI_STATUSES_IGNORE));
+    ls_comm_wait(ex->comm, n, ex->request, "exchange of gradients");
     if (ex->sum == NULL) {
         *sum = ex->root_at[0];
         return LS_OK;
@@ -189,9 +185,7 @@ ls_status ls_exchange_reduce(ls_exchange *ex, const float *const *root, const fl
 }
 
 ls_status ls_exchange_gather(ls_exchange *ex, float *slab) {
-    if (ex->comm->size > 1)
-        LS_MPI(ex->comm, MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slab, ex->counts,
-                                        ex->offsets, MPI_FLOAT, ex->comm->mpi));
+    ls_comm_gather(ex->comm, slab, ex->bytes, "gathering of weights");
     return LS_OK;
 }
 

@@ -1,4 +1,5 @@
-/* What the files of comm share: the communicator and the check of every MPI call. */
+/* What the files of comm share: the communicator, the check of every MPI call and the wait that
+ * every communication ends with. */
 #ifndef LS_COMM_INTERNAL_H
 #define LS_COMM_INTERNAL_H
 
@@ -6,14 +7,29 @@
 
 #include "lockstep/comm/comm.h"
 
+typedef struct ls_watch ls_watch;
+
 struct ls_comm {
     MPI_Comm mpi;
     int rank, size;
-    int *counts, *offsets; /* [size] room for calls that want them */
+    MPI_Request *request; /* [2 * size] room for a message to and from everybody */
+    size_t message_bytes; /* the most that one message holds */
+    char activity[64];    /* what the program is at, or "" */
+    ls_watch *watch;      /* NULL: nobody watches for stalled ranks */
 };
 
 /* A failed MPI call is a panic that names the call. */
 #define LS_MPI(comm, call) ls_comm_check((comm), (call), #call)
 void ls_comm_check(ls_comm *comm, int code, const char *call);
+
+/* The one error line, and a hint (NULL: none), of a run that no status can end; then MPI_Abort. */
+_Noreturn void ls_comm_abort(const char *text, const char *hint);
+
+/* wait.c: completes n requests. Every wait of comm ends here, so that a stalled rank is noticed;
+ * operation tells a user what is waited for: "exchange of gradients". */
+void ls_comm_wait(ls_comm *comm, int n, MPI_Request *request, const char *operation);
+
+/* ls_allgather_blocks under another name for the user. */
+void ls_comm_gather(ls_comm *comm, void *all, const size_t *bytes, const char *operation);
 
 #endif

@@ -140,6 +140,7 @@ static ls_status check_split_word(const char *split) {
 
 ls_status ls_apply_begin(ls_comm *comm, ls_log *log, const ls_apply_request *request, ls_apply *a) {
     *a = (ls_apply){0};
+    ls_comm_activity(comm, "reading of model and data");
     ls_status st = check_split_word(request->split);
     if (st == LS_OK)
         st = ls_math_init();

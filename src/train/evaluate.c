@@ -26,6 +26,7 @@ static ls_status evaluate(ls_comm *comm, ls_apply *a, ls_evaluation *out) {
     if (st == LS_OK)
         st = ls_alloc(a->ds->n_outputs, sizeof *spread, "scores", &spread);
     st = ls_agree(comm, st);
+    ls_comm_activity(comm, "evaluation");
     if (st == LS_OK)
         st = ls_blocks_score(comm, a->blocks, score);
     if (st == LS_OK) {

@@ -109,11 +109,13 @@ static ls_status load_validation(ls_run *run) {
 
 ls_status ls_run_load(ls_run *run) {
     ls_trained *t = run->t;
+    ls_comm_activity(run->comm, "fit of the transforms");
     if (t->transforms == NULL)
         LS_TRY(ls_transforms_fit(run->comm, run->ds, t->part, &t->config.data.transform, run->log,
                                  &t->transforms));
     LS_TRY(ls_exchange_create(run->comm, run->lanes.total, t->model->block_edge, t->model->n_blocks,
                               &run->exchange));
+    ls_comm_activity(run->comm, "reading of the rows");
     LS_TRY(ls_agree(run->comm, load_shard(run)));
     LS_TRY(load_validation(run));
     ls_status st = allocate_batch(run);

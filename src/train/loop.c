@@ -11,6 +11,8 @@
 #include "run.h"
 
 static ls_status save(ls_run *run, const char *path) {
+    ls_comm_activity(run->comm, "checkpoint after step %llu",
+                     (unsigned long long)run->t->state.step);
     return ls_checkpoint_save(run->comm, path, run->t, run->exchange, &run->optimizer);
 }
 
@@ -142,6 +144,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *
     state->epoch++;
     state->epoch_step = 0;
     state->train_loss = state->train_correct = state->train_rows = 0;
+    ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
     if (run->val != NULL) {
         LS_TRY(ls_blocks_score(run->comm, run->val, run->score));
         r.val_score = run->score;

@@ -61,6 +61,7 @@ static ls_status run_rounds(predictor *w, ls_progress *progress) {
     size_t ranks = (size_t)ls_comm_size(w->comm), rank = (size_t)ls_comm_rank(w->comm);
     size_t blocks = ls_blocks_count(w->a.blocks);
     for (size_t b = 0; b < blocks; b += ranks) {
+        ls_comm_activity(w->comm, "rows from %zu on", b * LS_BLOCK_ROWS);
         ls_status st = b + rank < blocks ? compute(w, b + rank) : LS_OK;
         LS_TRY(ls_agree(w->comm, st));
         for (size_t r = 0; r < ranks && b + r < blocks; r++)

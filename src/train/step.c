@@ -107,6 +107,8 @@ ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
                     .position = b->position,
                     .lanes = &run->lanes};
     double loss, correct;
+    ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
+                     step + 1);
     gather_batch(run, b->first[lanes]);
     compute(run, &pass, count);
     LS_TRY(exchange_message(run, &loss, &correct, stop));

@@ -161,6 +161,21 @@ static void sends(void **state) {
     ls_barrier(comm);
 }
 
+/* Data longer than a message goes in pieces, and arrives as if it did not. */
+static void in_pieces(void **state) {
+    static const size_t limits[] = {1000, 997};
+    for (size_t i = 0; i < 2; i++) {
+        ls_comm_limit_messages(comm, limits[i]);
+        broadcasts(state);
+        broadcasts_that_allocate(state);
+        gathers_to_all(state);
+        gathers_to_the_first(state);
+        sends(state);
+        the_lowest_rank_speaks(state);
+    }
+    ls_comm_limit_messages(comm, (size_t)1 << 30);
+}
+
 /* The test runs on one machine. */
 static void gathers_on_a_machine(void **state) {
     (void)state;
@@ -194,7 +209,8 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(gathers_on_a_machine),
                                        cmocka_unit_test(facts),
                                        cmocka_unit_test(gathers_to_all),
-                                       cmocka_unit_test(gathers_to_the_first)};
+                                       cmocka_unit_test(gathers_to_the_first),
+                                       cmocka_unit_test(in_pieces)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;
     rank = ls_comm_rank(comm);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/base/log.h"
 #include "lockstep/base/status.h"
 #include "lockstep/base/tree.h"
 
@@ -26,6 +27,21 @@ ls_status ls_comm_init(int *argc, char ***argv, ls_comm **out) LS_MUST_CHECK;
 
 /* Ends MPI and frees. Collective. */
 void ls_comm_finalize(ls_comm *comm);
+
+/* From now on the ranks notice when one of them stalls. When one has kept the others waiting for
+ * notice_s seconds, the lowest rank that waits names it, with its host and process, in a warning
+ * to its log (NULL: to stderr); after timeout_s (INFINITY: never; at most notice_s later) the same
+ * as the run's one error line, then MPI_Abort with the exit code of ERR_RUNTIME. The log must live
+ * until ls_comm_finalize. Collective, once. Errors: ERR_MEMORY, agreed. */
+ls_status ls_comm_watch(ls_comm *comm, double notice_s, double timeout_s,
+                        ls_log *log) LS_MUST_CHECK;
+
+/* What the program is at, for these messages: "epoch 3, step 17". Not collective. */
+void ls_comm_activity(ls_comm *comm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The most bytes that one message holds, the same on all ranks: 1 GiB unless a test wants to see
+ * longer data go in pieces. Not collective. */
+void ls_comm_limit_messages(ls_comm *comm, size_t bytes);
 
 /* Not collective. */
 int ls_comm_rank(const ls_comm *comm);
@@ -67,8 +83,8 @@ void ls_barrier(ls_comm *comm);
 void ls_send(ls_comm *comm, const void *data, size_t bytes, int to);
 void ls_receive(ls_comm *comm, void *data, size_t bytes, int from);
 
-/* A broken invariant: one line with rank and place on stderr, then MPI_Abort with the exit code
- * of ERR_RUNTIME. Does not return. */
+/* A broken invariant: the run's one error line, with rank and place, on stderr, then MPI_Abort with
+ * the exit code of ERR_RUNTIME. Does not return. */
 _Noreturn void ls_panic(ls_comm *comm, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
