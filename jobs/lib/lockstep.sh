@@ -37,6 +37,7 @@ download    curl                    curl                     cURL
 test        libcmocka-dev           cmocka                   cmocka
 test        python3-h5py            py-h5py                  h5py
 test        python3-numpy           py-numpy                 SciPy-bundle
+test        python3-xxhash          py-xxhash                xxhash
 test        curl                    curl                     cURL
 parity      python3-torch           py-torch                 PyTorch
 parity      python3-sklearn         py-scikit-learn          scikit-learn

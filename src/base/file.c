@@ -95,12 +95,16 @@ static ls_status sync_path(const char *path, int flags, const char *name) {
     return st;
 }
 
-static ls_status sync_directory_of(const char *path) {
+ls_status ls_sync_directory_of(const char *path) {
     char *directory;
     LS_TRY(ls_path_directory(path, &directory));
     ls_status st = sync_path(directory, O_RDONLY | O_DIRECTORY, directory);
     ls_free(directory);
     return st;
+}
+
+ls_status ls_sync_file(const char *path) {
+    return ls_path_exists(path) ? sync_path(path, O_RDWR, path) : LS_OK;
 }
 
 ls_status ls_pending_commit(ls_pending_file *file) {
@@ -111,7 +115,7 @@ ls_status ls_pending_commit(ls_pending_file *file) {
         ls_pending_abandon(file);
         return st;
     }
-    st = sync_directory_of(file->path);
+    st = ls_sync_directory_of(file->path);
     ls_free(file->temporary_path);
     ls_free(file->path);
     *file = (ls_pending_file){0};
@@ -126,14 +130,47 @@ void ls_pending_abandon(ls_pending_file *file) {
     *file = (ls_pending_file){0};
 }
 
-ls_status ls_link_file(const char *existing, const char *path, bool *linked) {
+/* A second name appears at once; rename leaves both where they are one file already. */
+static bool link_file(const char *existing, const char *path, const char *temporary) {
+    bool linked = link(existing, temporary) == 0 && rename(temporary, path) == 0;
+    (void)unlink(temporary);
+    return linked;
+}
+
+static ls_status copy_bytes(const char *from, const ls_pending_file *to) {
+    FILE *in = fopen(from, "rbe");
+    if (in == NULL)
+        return ls_fail_errno(LS_ERR_IO, from, "open");
+    FILE *out = fopen(to->temporary_path, "wbe");
+    ls_status st = out == NULL ? ls_fail_errno(LS_ERR_IO, to->path, "open") : LS_OK;
+    char piece[65536];
+    for (size_t n; st == LS_OK && (n = fread(piece, 1, sizeof piece, in)) > 0;)
+        if (fwrite(piece, 1, n, out) != n)
+            st = ls_fail_errno(LS_ERR_IO, to->path, "write");
+    if (st == LS_OK && ferror(in))
+        st = ls_fail_errno(LS_ERR_IO, from, "read");
+    if (out != NULL && fclose(out) != 0 && st == LS_OK)
+        st = ls_fail_errno(LS_ERR_IO, to->path, "write");
+    (void)fclose(in); /* nothing was written to it */
+    return st;
+}
+
+static ls_status copy_file(const char *existing, const char *path) {
+    ls_pending_file pending;
+    LS_TRY(ls_pending_begin(&pending, path));
+    ls_status st = copy_bytes(existing, &pending);
+    if (st == LS_OK)
+        return ls_pending_commit(&pending);
+    ls_pending_abandon(&pending);
+    return st;
+}
+
+ls_status ls_duplicate_file(const char *existing, const char *path) {
     char *temporary = NULL;
     LS_TRY(temporary_name(path, &temporary));
-    *linked = link(existing, temporary) == 0 && rename(temporary, path) == 0;
-    /* rename leaves the name where both are the same file already. */
-    (void)unlink(temporary);
+    bool linked = link_file(existing, path, temporary);
     ls_free(temporary);
-    return *linked ? sync_directory_of(path) : LS_OK;
+    return linked ? ls_sync_directory_of(path) : copy_file(existing, path);
 }
 
 static ls_status write_text(const ls_pending_file *pending, const char *text, size_t length) {

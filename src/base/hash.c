@@ -17,12 +17,17 @@ ls_status ls_hasher_create(ls_hasher **out) {
     ls_hasher *h;
     LS_TRY(ls_alloc(1, sizeof *h, "hash state", &h));
     h->state = XXH3_createState();
-    if (h->state == NULL || XXH3_128bits_reset(h->state) != XXH_OK) {
+    if (h->state == NULL) {
         ls_hasher_destroy(h);
         return ls_fail(LS_ERR_MEMORY, NULL, "no memory for a hash state");
     }
+    ls_hasher_reset(h);
     *out = h;
     return LS_OK;
+}
+
+void ls_hasher_reset(ls_hasher *h) {
+    (void)XXH3_128bits_reset(h->state); /* fails only on NULL */
 }
 
 void ls_hasher_add(ls_hasher *h, const void *bytes, size_t count) {

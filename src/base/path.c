@@ -75,7 +75,7 @@ bool ls_path_has_suffix(const char *path, const char *suffix) {
 
 static ls_status make_directory(const char *path) {
     if (mkdir(path, 0777) == 0)
-        return LS_OK;
+        return ls_sync_directory_of(path);
     int reason = errno;
     if (ls_path_is_directory(path))
         return LS_OK;

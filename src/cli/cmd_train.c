@@ -5,12 +5,14 @@
 #include "args.h"
 #include "command.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/stop.h"
 #include "lockstep/train/config.h"
 #include "lockstep/train/train.h"
 
 static const char usage[] =
     "usage: lockstep train CONFIG [--set key=value]... [--run-dir DIR]\n"
-    "                      [--resume | --overwrite] [--dry-run] [--stall-timeout T]\n"
+    "                      [--resume | --overwrite] [--dry-run] [--time-limit T]\n"
+    "                      [--stall-timeout T]\n"
     "       lockstep train --help-config [--markdown]\n"
     "\n"
     "Trains the model of a config file (YAML) and leaves a run directory: checkpoints/best.h5 and\n"
@@ -20,9 +22,11 @@ static const char usage[] =
     "  --set key=value    overrides an option; the value is YAML, numbers index lists:\n"
     "                     --set train.epochs=5 --set model.0.dense.units=256\n"
     "  --run-dir DIR      instead of runs/<name>\n"
-    "  --resume           goes on from checkpoints/last.h5, or starts where there is none\n"
+    "  --resume           goes on from the newest good checkpoint, or starts where there is none\n"
     "  --overwrite        starts anew in a directory that holds a run\n"
     "  --dry-run          prints rows, lanes, parameters, memory and traffic, and stops\n"
+    "  --time-limit T     stops with a checkpoint (exit code 75) before so long has passed (30m, 2h,\n"
+    "                     HH:MM:SS); the end of a Slurm job is known without it\n"
     "  --stall-timeout T  ends when a rank keeps the others waiting for so long (30m; 0: never)\n"
     "  --help-config      prints the reference of all options (--markdown: as tables)\n"
     "\n"
@@ -56,6 +60,7 @@ static ls_status train(ls_cli *cli, ls_train_request *request, ls_arg_list *file
 
 static ls_status run(ls_cli *cli) {
     ls_train_request request = {0};
+    const char *time_limit = NULL;
     ls_arg_list sets = {0}, files = {0};
     bool reference = false, markdown = false;
     const char *stall = NULL;
@@ -65,6 +70,7 @@ static ls_status run(ls_cli *cli) {
                             {"--overwrite", NULL, LS_ARG_FLAG, &request.overwrite},
                             {"--dry-run", NULL, LS_ARG_FLAG, &request.dry_run},
                             {"--stall-timeout", NULL, LS_ARG_VALUE, &stall},
+                            {"--time-limit", NULL, LS_ARG_VALUE, &time_limit},
                             {"--help-config", NULL, LS_ARG_FLAG, &reference},
                             {"--markdown", NULL, LS_ARG_FLAG, &markdown},
                             {0}};
@@ -73,6 +79,8 @@ static ls_status run(ls_cli *cli) {
         st = ls_args_missing("CONFIG", "lockstep train --help");
     if (st == LS_OK && !reference)
         st = ls_cli_watch(cli, stall);
+    if (st == LS_OK && time_limit != NULL)
+        st = ls_args_duration("--time-limit", time_limit, &request.time_limit_s);
     if (st == LS_OK && reference)
         st = ls_comm_rank(cli->comm) == 0 ? print_reference(markdown) : LS_OK;
     else if (st == LS_OK)
@@ -86,6 +94,6 @@ const ls_command ls_cmd_train = {
     .name = "train",
     .summary = "train a model from a config file",
     .usage = usage,
-    .before_mpi = ls_train_catch_signals,
+    .before_mpi = ls_stop_catch_signals,
     .run = run,
 };

@@ -5,6 +5,7 @@
 
 #include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/stop.h"
 #include "lockstep/data/writer.h"
 
 /* A slab never crosses a border of chunks in a file that lockstep wrote. */
@@ -103,6 +104,8 @@ static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size
 ls_status ls_loader_read(ls_loader *l, const size_t *row, size_t n, const size_t *slot, float *out,
                          ls_progress *progress) {
     for (size_t i = 0; i < n;) {
+        if (ls_stop_is_asked())
+            return LS_STOPPED;
         size_t border = (row[i] / SLAB_ROWS + 1) * SLAB_ROWS, k = i + 1;
         while (k < n && row[k] < border)
             k++;

@@ -66,30 +66,46 @@ static ls_status new_file(const char *path, const char *name, int flags, ls_h5 *
     return LS_OK;
 }
 
-ls_status ls_h5_open(const char *path, ls_h5 **out) {
+/* The signature stands at 0, or at a power of two from 512 on: behind a block of the user's. */
+static bool has_signature(const ls_h5 *file) {
+    static const char signature[8] = "\211HDF\r\n\032\n";
+    static const off_t places[] = {0, 512, 1024, 2048};
+    char head[8];
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (pread(file->disk.fd, head, 8, places[i]) == 8 && memcmp(head, signature, 8) == 0)
+            return true;
+    return false;
+}
+
+static ls_status open_library(ls_h5 *file) {
+    const hid_t access = ls_h5_disk_access(&file->disk);
+    if (access < 0)
+        return ls_h5_fail(file, NULL, "open");
+    file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
+    ls_status st = LS_OK;
+    if (file->id < 0)
+        st = has_signature(file) ? ls_h5_fail(file, NULL, "open: the file is damaged or cut short")
+                                 : ls_fail(LS_ERR_DATA, file->path, "is not an HDF5 file");
+    H5Pclose(access);
+    return st;
+}
+
+static ls_status check_regular(const ls_h5 *file) {
+    struct stat about;
+    if (fstat(file->disk.fd, &about) != 0)
+        return ls_fail_errno(LS_ERR_DATA, file->path, "look at");
+    return S_ISREG(about.st_mode) ? LS_OK : ls_fail(LS_ERR_DATA, file->path, "is not a file");
+}
+
+ls_status ls_h5_open_sealed(const char *path, const char *label, bool *sealed, ls_h5 **out) {
     ls_h5 *file = NULL;
     *out = NULL;
     LS_TRY(new_file(path, path, O_RDONLY, &file));
-    struct stat about;
-    ls_status st = LS_OK;
-    const hid_t access = ls_h5_disk_access(&file->disk);
-    if (fstat(file->disk.fd, &about) != 0)
-        st = ls_fail_errno(LS_ERR_DATA, path, "look at");
-    else if (!S_ISREG(about.st_mode))
-        st = ls_fail(LS_ERR_DATA, path, "is not a file");
-    else if (access < 0)
-        st = ls_h5_fail(file, NULL, "open");
-    else if ((file->id = H5Fopen(path, H5F_ACC_RDONLY, access)) < 0) {
-        /* The signature stands at 0 or at a power of two from 512 on; nobody uses the latter. */
-        static const char signature[8] = "\211HDF\r\n\032\n";
-        char head[8] = {0};
-        const bool is_hdf5 =
-            pread(file->disk.fd, head, 8, 0) == 8 && memcmp(head, signature, 8) == 0;
-        st = is_hdf5 ? ls_h5_fail(file, NULL, "open: the file is damaged or cut short")
-                     : ls_fail(LS_ERR_DATA, path, "is not an HDF5 file");
-    }
-    if (access >= 0)
-        H5Pclose(access);
+    ls_status st = check_regular(file);
+    if (st == LS_OK && label != NULL)
+        st = ls_h5_check_seal(file, label, sealed);
+    if (st == LS_OK)
+        st = open_library(file);
     if (st != LS_OK) {
         ls_h5_destroy(file);
         return st;
@@ -98,14 +114,20 @@ ls_status ls_h5_open(const char *path, ls_h5 **out) {
     return LS_OK;
 }
 
-static ls_status create(const char *path, const char *name, ls_h5 **out) {
+ls_status ls_h5_open(const char *path, ls_h5 **out) {
+    return ls_h5_open_sealed(path, NULL, NULL, out);
+}
+
+static ls_status create(const char *path, const char *name, const char *label, ls_h5 **out) {
     ls_h5 *file = NULL;
     *out = NULL;
     LS_TRY(new_file(path, name, O_RDWR | O_CREAT | O_TRUNC, &file));
     const hid_t access = ls_h5_disk_access(&file->disk);
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     /* No times inside: equal contents make equal files. */
+    file->label = label;
     if (access >= 0 && creation >= 0 &&
+        H5Pset_userblock(creation, label != NULL ? LS_H5_SEAL_BYTES : 0) >= 0 &&
         H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
         H5Pset_obj_track_times(creation, false) >= 0)
         file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
@@ -123,11 +145,15 @@ static ls_status create(const char *path, const char *name, ls_h5 **out) {
 }
 
 ls_status ls_h5_create(const char *path, ls_h5 **out) {
-    return create(path, path, out);
+    return create(path, path, NULL, out);
 }
 
 ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) {
-    return create(pending->temporary_path, pending->path, out);
+    return create(pending->temporary_path, pending->path, NULL, out);
+}
+
+ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label, ls_h5 **out) {
+    return create(pending->temporary_path, pending->path, label, out);
 }
 
 ls_status ls_h5_close(ls_h5 *file) {
@@ -135,10 +161,12 @@ ls_status ls_h5_close(ls_h5 *file) {
         return LS_OK;
     const bool closed = H5Fclose(file->id) >= 0;
     file->id = -1;
-    if (close(file->disk.fd) != 0 && !file->disk.error)
-        file->disk.error = errno;
+    ls_status st = closed ? ls_h5_check_disk(file) : ls_h5_fail(file, NULL, "write");
+    if (st == LS_OK && file->label != NULL)
+        st = ls_h5_write_seal(file);
+    if (close(file->disk.fd) != 0 && st == LS_OK)
+        st = ls_fail_errno(LS_ERR_IO, file->path, "write");
     file->disk.fd = -1;
-    const ls_status st = closed ? ls_h5_check_disk(file) : ls_h5_fail(file, NULL, "write");
     ls_h5_destroy(file);
     return st;
 }
@@ -148,6 +176,8 @@ void ls_h5_destroy(ls_h5 *file) {
         return;
     if (file->id >= 0)
         H5Fclose(file->id);
+    if (file->disk.driver > 0)
+        H5FDunregister(file->disk.driver);
     if (file->disk.fd >= 0)
         close(file->disk.fd);
     ls_free(file->path);

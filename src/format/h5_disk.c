@@ -168,7 +168,7 @@ hid_t ls_h5_disk_access(ls_h5_disk *disk) {
                     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
                     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0;
     if (driver >= 0)
-        H5FDunregister(driver); /* the list and the open file keep their own references */
+        disk->driver = driver; /* HDF5 looks at the class once more after the file's last use */
     if (!ok && access >= 0)
         H5Pclose(access);
     return ok ? access : -1;

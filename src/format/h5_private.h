@@ -11,17 +11,21 @@
 #include "lockstep/base/error.h"
 #include "lockstep/format/h5.h"
 
+#define LS_H5_SEAL_BYTES 512 /* the smallest that HDF5 allows */
+
 /* Where an HDF5 file's bytes are. After the first failed write nothing more is written and HDF5
  * is told that all is well; error keeps the errno for whoever looks. */
 typedef struct ls_h5_disk {
     int fd;
-    int error; /* errno of the first failed read or write; 0: none */
+    int error;    /* errno of the first failed read or write; 0: none */
+    hid_t driver; /* registered with HDF5 until the file is closed; 0: not */
 } ls_h5_disk;
 
 struct ls_h5 {
     hid_t id;
     char *path;
     bool writable;
+    const char *label; /* of the seal that closing writes; NULL: none */
     ls_h5_disk disk;
 };
 
@@ -36,6 +40,12 @@ ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) L
 
 /* ERR_IO when an earlier write did not reach the disk. */
 ls_status ls_h5_check_disk(const ls_h5 *file) LS_MUST_CHECK;
+
+/* Sums what HDF5 has written and puts the seal before it. Errors: ERR_IO, ERR_MEMORY. */
+ls_status ls_h5_write_seal(ls_h5 *file) LS_MUST_CHECK;
+
+/* *sealed: the file begins with label; the sum is verified then. Errors: ERR_DATA. */
+ls_status ls_h5_check_seal(const ls_h5 *file, const char *label, bool *sealed) LS_MUST_CHECK;
 
 /* Makes the groups that name lies in, with links in creation order. */
 ls_status ls_h5_make_parents(ls_h5 *file, const char *name) LS_MUST_CHECK;

@@ -1,7 +1,7 @@
-/* The first difference between two sets of options.
+/* The first difference between two sets of options, and the taking over of what may differ.
  *
  * Why here: a resumed run must be the run that was begun; the user is told the very key that
- * differs. Never looks into rows that may change.
+ * differs. Comparing never looks into rows that may change, adopting never into others.
  */
 #include <string.h>
 
@@ -115,4 +115,44 @@ ls_status ls_options_compare(const ls_opt *table, const void *a, const void *b, 
     ls_key_path path = {0};
     bool same = is_same_table(table, a, b, &path);
     return ls_strdup(same ? "" : path.text, key);
+}
+
+/* Bytes of a field that may change; lists and choices decide the result and never may. */
+static size_t field_bytes(ls_opt_kind kind) {
+    switch (kind) {
+    case LS_OPT_BOOL:
+        return sizeof(bool);
+    case LS_OPT_INT:
+        return sizeof(int64_t);
+    case LS_OPT_FLOAT:
+        return sizeof(double);
+    case LS_OPT_WORD:
+        return sizeof(int);
+    case LS_OPT_STRING:
+    case LS_OPT_PATH:
+        return sizeof(char *);
+    case LS_OPT_FLOAT_LIST:
+    case LS_OPT_STRING_LIST:
+    case LS_OPT_SECTION:
+    case LS_OPT_CHOICE:
+    case LS_OPT_CHOICE_LIST:
+    case LS_OPT_GIVEN:
+    case LS_OPT_END:
+        break;
+    }
+    return 0;
+}
+
+void ls_options_adopt(const ls_opt *table, void *into, void *from) {
+    for (const ls_opt *row = table; row->kind != LS_OPT_END; row++) {
+        char *a = ls_opt_field(row, into), *b = ls_opt_field(row, from);
+        if (row->kind == LS_OPT_SECTION)
+            ls_options_adopt(row->section, a, b);
+        size_t bytes = (row->flags & LS_OPT_MAY_CHANGE) ? field_bytes(row->kind) : 0;
+        for (size_t i = 0; i < bytes; i++) { /* swapped, so that each text is freed once */
+            char byte = a[i];
+            a[i] = b[i];
+            b[i] = byte;
+        }
+    }
 }

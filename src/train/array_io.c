@@ -1,4 +1,4 @@
-/* Sequential access to a parameter-shaped array, in pieces of rows, with a sum a column block. */
+/* A parameter-shaped array of a file, piece by piece, with a sum a column block. */
 #include "array_io.h"
 
 #include <stdio.h>
@@ -16,13 +16,11 @@ struct ls_array_io {
     ls_h5_array *array;
     char name[2 * LS_PARAM_NAME_MAX + 32];
     int rank;
-    size_t rows, columns, at; /* as a matrix; floats done */
     size_t n_blocks;
-    ls_hasher **hasher; /* [n_blocks] */
-    uint64_t *sum;      /* [n_blocks][2] */
+    ls_hasher *hasher; /* of the block that is being moved */
+    uint64_t *sum;     /* [n_blocks][2] */
 };
 
-/* Everything but a matrix is one row. */
 static ls_status prepare(ls_h5 *file, const char *name, const ls_param *param, ls_array_io **out) {
     ls_array_io *a;
     LS_TRY(ls_alloc(1, sizeof *a, "checkpoint", &a));
@@ -30,22 +28,19 @@ static ls_status prepare(ls_h5 *file, const char *name, const ls_param *param, l
     a->file = file;
     snprintf(a->name, sizeof a->name, "%s", name);
     a->rank = param->rank;
-    a->rows = param->rank == 2 ? param->dim[0] : 1;
-    a->columns = a->rows > 0 ? param->count / a->rows : 0;
-    a->n_blocks = (a->columns + LS_CHECKPOINT_COLUMNS - 1) / LS_CHECKPOINT_COLUMNS;
-    LS_TRY(ls_alloc(a->n_blocks, sizeof *a->hasher, "checkpoint", &a->hasher));
+    a->n_blocks = (ls_array_columns(param) + LS_CHECKPOINT_COLUMNS - 1) / LS_CHECKPOINT_COLUMNS;
     LS_TRY(ls_alloc(a->n_blocks * 2, sizeof *a->sum, "checkpoint", &a->sum));
-    for (size_t b = 0; b < a->n_blocks; b++)
-        LS_TRY(ls_hasher_create(&a->hasher[b]));
-    return LS_OK;
+    return ls_hasher_create(&a->hasher);
 }
 
 ls_status ls_array_io_create(ls_h5 *file, const char *name, const ls_param *param,
                              ls_array_io **out) {
     ls_array_io *a = NULL;
     ls_status st = prepare(file, name, param, &a);
-    /* Chunks of whole column blocks: a sharded layer's owner writes whole chunks. */
-    size_t chunk[2] = {param->dim[0], LS_CHECKPOINT_COLUMNS};
+    /* A chunk is a piece: it goes to the file as it is. */
+    size_t rows = ls_array_rows(param);
+    size_t chunk[2] = {rows < LS_CHECKPOINT_ROWS ? rows : LS_CHECKPOINT_ROWS,
+                       LS_CHECKPOINT_COLUMNS};
     bool chunked = param->rank == 2 && a != NULL && a->n_blocks > 1;
     if (st == LS_OK)
         st = ls_h5_array_create(file, name, LS_H5_F32, param->rank, param->dim,
@@ -84,84 +79,48 @@ ls_status ls_array_io_open(ls_h5 *file, const char *name, const ls_param *param,
 void ls_array_io_abandon(ls_array_io *a) {
     if (a == NULL)
         return;
-    for (size_t b = 0; a->hasher != NULL && b < a->n_blocks; b++)
-        ls_hasher_destroy(a->hasher[b]);
-    ls_free(a->hasher);
+    ls_hasher_destroy(a->hasher);
     ls_free(a->sum);
     ls_h5_array_destroy(a->array);
     ls_free(a);
 }
 
-/* Adds floats that begin at `first` of the array to the sums of their blocks. */
-static void add_to_sums(ls_array_io *a, size_t first, const float *data, size_t n) {
-    if (a->n_blocks == 1) {
-        ls_hasher_add(a->hasher[0], data, n * sizeof *data);
-        return;
-    }
-    while (n > 0) {
-        size_t column = first % a->columns, block = column / LS_CHECKPOINT_COLUMNS;
-        size_t end = (block + 1) * LS_CHECKPOINT_COLUMNS;
-        size_t rest = (end < a->columns ? end : a->columns) - column, part = rest < n ? rest : n;
-        ls_hasher_add(a->hasher[block], data, part * sizeof *data);
-        data += part;
-        first += part;
-        n -= part;
-    }
+/* A block's sum goes over its rows, which its pieces bring in order. */
+static void add_to_sum(ls_array_io *a, const ls_piece *piece, const float *dense) {
+    size_t block = piece->column / LS_CHECKPOINT_COLUMNS;
+    if (piece->row == 0)
+        ls_hasher_reset(a->hasher);
+    ls_hasher_add(a->hasher, dense, piece->rows * piece->columns * sizeof *dense);
+    ls_hash128 h = ls_hasher_result(a->hasher);
+    a->sum[2 * block] = h.high;
+    a->sum[2 * block + 1] = h.low;
 }
 
-/* The largest rectangle that begins at the next float: whole rows, or a part of one row. Gives
- * its place and returns its floats. */
-static size_t next_piece(const ls_array_io *a, size_t n, size_t start[2], size_t count[2]) {
-    size_t column = a->at % a->columns;
-    start[0] = a->at / a->columns;
-    start[1] = column;
-    if (column == 0 && n >= a->columns) {
-        count[0] = n / a->columns;
-        count[1] = a->columns;
-    } else {
-        size_t rest = a->columns - column;
-        count[0] = 1;
-        count[1] = n < rest ? n : rest;
-    }
-    return count[0] * count[1];
+/* Where the piece is in the array: a vector has the column only. */
+static void place(const ls_array_io *a, const ls_piece *piece, size_t start[2], size_t count[2]) {
+    int column = a->rank == 2 ? 1 : 0;
+    start[0] = piece->row;
+    count[0] = piece->rows;
+    start[column] = piece->column;
+    count[column] = piece->columns;
 }
 
-ls_status ls_array_io_write(ls_array_io *a, const float *in, size_t n) {
-    while (n > 0) {
-        size_t start[2], count[2], part = next_piece(a, n, start, count);
-        int skip = a->rank == 2 ? 0 : 1; /* a vector has the column only */
-        LS_TRY(ls_h5_array_write(a->array, start + skip, count + skip, LS_H5_F32, in));
-        add_to_sums(a, a->at, in, part);
-        a->at += part;
-        in += part;
-        n -= part;
-    }
+ls_status ls_array_io_write(ls_array_io *a, const ls_piece *piece, const float *dense) {
+    size_t start[2], count[2];
+    place(a, piece, start, count);
+    add_to_sum(a, piece, dense);
+    return ls_h5_array_write(a->array, start, count, LS_H5_F32, dense);
+}
+
+ls_status ls_array_io_read(ls_array_io *a, const ls_piece *piece, float *dense) {
+    size_t start[2], count[2];
+    place(a, piece, start, count);
+    LS_TRY(ls_h5_array_read(a->array, start, count, LS_H5_F32, dense));
+    add_to_sum(a, piece, dense);
     return LS_OK;
-}
-
-ls_status ls_array_io_read(ls_array_io *a, float *out, size_t n) {
-    while (n > 0) {
-        size_t start[2], count[2], part = next_piece(a, n, start, count);
-        int skip = a->rank == 2 ? 0 : 1;
-        LS_TRY(ls_h5_array_read(a->array, start + skip, count + skip, LS_H5_F32, out));
-        add_to_sums(a, a->at, out, part);
-        a->at += part;
-        out += part;
-        n -= part;
-    }
-    return LS_OK;
-}
-
-static void finish_sums(ls_array_io *a) {
-    for (size_t b = 0; b < a->n_blocks; b++) {
-        ls_hash128 h = ls_hasher_result(a->hasher[b]);
-        a->sum[2 * b] = h.high;
-        a->sum[2 * b + 1] = h.low;
-    }
 }
 
 ls_status ls_array_io_finish_write(ls_array_io *a) {
-    finish_sums(a);
     ls_status st =
         ls_h5_write_attribute(a->file, a->name, SUM_ATTRIBUTE, LS_H5_U64, 2 * a->n_blocks, a->sum);
     ls_array_io_abandon(a);
@@ -182,7 +141,6 @@ static ls_status compare_sums(ls_array_io *a) {
 }
 
 ls_status ls_array_io_finish_read(ls_array_io *a) {
-    finish_sums(a);
     ls_status st = compare_sums(a);
     ls_array_io_abandon(a);
     return st;

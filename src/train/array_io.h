@@ -1,17 +1,15 @@
-/* One parameter-shaped array of a checkpoint, written or read from its first float to its last,
- * with a sum a block of columns.
+/* One parameter-shaped array of a checkpoint, written or read piece by piece, with a sum a block of
+ * columns.
  *
- * Why here: weights and optimiser state of any size pass through a bounded buffer, in the order
- * of the slab, whoever owns which part.
+ * Why here: weights and optimiser state of any size pass through a bounded buffer, whoever owns
+ * which part.
  */
 #ifndef LS_TRAIN_ARRAY_IO_H
 #define LS_TRAIN_ARRAY_IO_H
 
-#include <stddef.h>
-
 #include "lockstep/base/status.h"
 #include "lockstep/format/h5.h"
-#include "lockstep/nn/model.h"
+#include "piece.h"
 
 typedef struct ls_array_io ls_array_io;
 
@@ -22,11 +20,12 @@ ls_status ls_array_io_create(ls_h5 *file, const char *name, const ls_param *para
 ls_status ls_array_io_open(ls_h5 *file, const char *name, const ls_param *param,
                            ls_array_io **out) LS_MUST_CHECK;
 
-/* The next n floats. */
-ls_status ls_array_io_write(ls_array_io *a, const float *in, size_t n) LS_MUST_CHECK;
-ls_status ls_array_io_read(ls_array_io *a, float *out, size_t n) LS_MUST_CHECK;
+/* The next piece, in the order of ls_piece_next; dense [piece.rows, piece.columns]. */
+ls_status ls_array_io_write(ls_array_io *a, const ls_piece *piece,
+                            const float *dense) LS_MUST_CHECK;
+ls_status ls_array_io_read(ls_array_io *a, const ls_piece *piece, float *dense) LS_MUST_CHECK;
 
-/* After the last float: stores the sums, or compares them with the stored ones. Frees in every
+/* After the last piece: stores the sums, or compares them with the stored ones. Frees in every
  * case. Errors: ERR_IO; ERR_DATA naming the array. */
 ls_status ls_array_io_finish_write(ls_array_io *a) LS_MUST_CHECK;
 ls_status ls_array_io_finish_read(ls_array_io *a) LS_MUST_CHECK;

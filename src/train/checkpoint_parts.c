@@ -8,6 +8,8 @@
 #include "lockstep/data/split.h"
 #include "lockstep/train/checkpoint.h"
 
+#define ROWS_SUM "rows_xxh3_128_sum"
+
 /* A stranger's file does not make us plan more inputs than this. */
 #define MAX_INPUTS ((size_t)1 << 28)
 
@@ -88,7 +90,9 @@ static ls_status read_split(ls_h5 *file, ls_trained *t) {
     LS_TRY(ls_h5_read_attribute_text(file, "/split", "dataset_xxh3_128", &hex));
     strncpy(t->fingerprint, hex, sizeof t->fingerprint - 1);
     ls_free(hex);
-    return LS_OK;
+    if (!ls_h5_has_attribute(file, "/split", ROWS_SUM)) /* version 1 */
+        return LS_OK;
+    return ls_h5_read_attribute(file, "/split", ROWS_SUM, LS_H5_U64, 2, t->rows_sum);
 }
 
 ls_status ls_checkpoint_write_parts(ls_h5 *file, const ls_trained *t) {
@@ -110,11 +114,13 @@ ls_status ls_checkpoint_write_parts(ls_h5 *file, const ls_trained *t) {
     if (st == LS_OK)
         st = ls_h5_write_attribute_text(file, "/split", "dataset_xxh3_128", t->fingerprint);
     if (st == LS_OK)
+        st = ls_h5_write_attribute(file, "/split", ROWS_SUM, LS_H5_U64, 2, t->rows_sum);
+    if (st == LS_OK)
         st = ls_transforms_save(t->transforms, file, "/transforms");
     return st;
 }
 
-static ls_status check_format(ls_h5 *file) {
+ls_status ls_checkpoint_check_format(ls_h5 *file, bool unsealed) {
     char *format = NULL;
     uint64_t version = 0;
     if (!ls_h5_has_attribute(file, "/", "format"))
@@ -125,11 +131,14 @@ static ls_status check_format(ls_h5 *file) {
     if (!same)
         return ls_fail(LS_ERR_DATA, ls_h5_path(file), "this is not a lockstep checkpoint");
     LS_TRY(ls_h5_read_attribute(file, "/", "version", LS_H5_U64, 1, &version));
-    if (version != LS_CHECKPOINT_VERSION)
+    if (version < 1 || version > LS_CHECKPOINT_VERSION)
         return ls_hint(ls_fail(LS_ERR_DATA, ls_h5_path(file),
-                               "checkpoint format version %llu, this program reads version %d",
+                               "checkpoint format version %llu, this program reads 1 to %d",
                                (unsigned long long)version, LS_CHECKPOINT_VERSION),
                        "read it with the version of lockstep that wrote it");
+    if (version > 1 && unsealed)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file),
+                       "the file is damaged: the checksum at its beginning is gone");
     return LS_OK;
 }
 
@@ -144,7 +153,6 @@ static ls_status as_data_error(ls_status st) {
 }
 
 ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
-    LS_TRY(check_format(file));
     char *config = NULL;
     LS_TRY(ls_h5_read_text(file, "/config", &config));
     ls_status st = ls_config_read_text(config, ls_h5_path(file), &t->config);

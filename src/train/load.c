@@ -3,6 +3,7 @@
  * Why here: what a dry run leaves out. Nothing is allocated in a step. */
 #include <string.h>
 
+#include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
 #include "lockstep/optim/optimizer.h"
@@ -107,6 +108,28 @@ static ls_status load_validation(ls_run *run) {
     return ls_agree(run->comm, st);
 }
 
+/* What all ranks have read: a resumed run must go on with the values that it began with. */
+static ls_status check_values(ls_run *run) {
+    size_t ranks = (size_t)ls_comm_size(run->comm), rank = (size_t)ls_comm_rank(run->comm);
+    uint64_t *sums = NULL, total[2] = {0, 0}, *known = run->t->rows_sum;
+    LS_TRY(ls_agree(run->comm, ls_alloc(2 * ranks, sizeof *sums, "sums", &sums)));
+    ls_loader_sum(run->loader, sums + 2 * rank);
+    for (size_t r = 0; r < ranks; r++)
+        run->message_bytes[r] = 2 * sizeof *sums;
+    ls_status st = ls_allgather_blocks(run->comm, sums, run->message_bytes);
+    for (size_t r = 0; r < ranks; r++)
+        for (size_t h = 0; h < 2; h++)
+            total[h] += sums[2 * r + h];
+    ls_free(sums);
+    bool compare = run->resumed_from != NULL && (known[0] != 0 || known[1] != 0);
+    if (st == LS_OK && compare && memcmp(total, known, sizeof total) != 0)
+        return ls_hint(
+            ls_fail(LS_ERR_DATA, run->ds->path, "values have changed since the run began"),
+            "restore the file, or start anew with --overwrite");
+    memcpy(known, total, sizeof total);
+    return st;
+}
+
 ls_status ls_run_load(ls_run *run) {
     ls_trained *t = run->t;
     ls_comm_activity(run->comm, "fit of the transforms");
@@ -122,10 +145,11 @@ ls_status ls_run_load(ls_run *run) {
     if (st == LS_OK)
         st = allocate_updates(run);
     LS_TRY(ls_agree(run->comm, st));
+    LS_TRY(check_values(run));
     if (run->resumed_from != NULL)
-        return ls_checkpoint_load_optimizer(run->comm, run->resumed_from, t, run->exchange,
-                                            &run->optimizer);
-    return LS_OK;
+        LS_TRY(ls_checkpoint_load_optimizer(run->comm, run->resumed_from, t, run->exchange,
+                                            &run->optimizer));
+    return ls_saver_create(run, &run->saver);
 }
 
 static void free_buffers(ls_run *run) {
@@ -151,6 +175,7 @@ static void free_buffers(ls_run *run) {
 }
 
 void ls_run_free(ls_run *run) {
+    ls_saver_destroy(run->saver); /* first: its thread reads what the run holds */
     free_buffers(run);
     ls_blocks_destroy(run->val);
     ls_loader_destroy(run->loader);

@@ -5,30 +5,9 @@
 
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
-#include "lockstep/base/file.h"
-#include "lockstep/base/memory.h"
+#include "lockstep/base/stop.h"
 #include "lockstep/math/vector.h"
 #include "run.h"
-
-static ls_status save(ls_run *run, const char *path) {
-    ls_comm_activity(run->comm, "checkpoint after step %llu",
-                     (unsigned long long)run->t->state.step);
-    return ls_checkpoint_save(run->comm, path, run->t, run->exchange, &run->optimizer);
-}
-
-/* The best epoch's state is written as best.h5 and gets last.h5 as its second name; where the file
- * system can not do that, it is written again. In this order a run that ends in between goes on
- * from the epoch before and comes to the same best.h5 again. */
-static ls_status save_best(ls_run *run) {
-    bool linked = false;
-    LS_TRY(save(run, run->dir.best));
-    ls_status st = LS_OK;
-    if (ls_comm_rank(run->comm) == 0)
-        st = ls_link_file(run->dir.best, run->dir.last, &linked);
-    LS_TRY(ls_agree(run->comm, st));
-    LS_TRY(ls_broadcast(run->comm, &linked, sizeof linked, 0));
-    return linked ? LS_OK : save(run, run->dir.last);
-}
 
 /* What rank 0 decides at an epoch's end and tells the others. */
 typedef struct decision {
@@ -107,32 +86,81 @@ static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {
                : diverged(run, "the metric that train.early_stopping.monitor names is");
 }
 
+/* Time since the last count goes to the state. */
+static void count_time(ls_run *run) {
+    double now = ls_clock_s();
+    run->t->state.seconds += now - run->counted;
+    run->counted = now;
+}
+
+/* Whether a checkpoint is due after the step that comes: by its number, or by rank 0's clock. */
+static bool is_due(const ls_run *run) {
+    const ls_config_checkpoint *c = &run->t->config.checkpoint;
+    uint64_t step = run->t->state.step + 1;
+    if (c->every_steps != LS_OPT_UNSET && step % (uint64_t)c->every_steps == 0)
+        return true;
+    return ls_clock_s() - ls_saver_last_begin(run->saver) >= 60 * c->every_minutes;
+}
+
+/* What this rank asks for in the step that comes. */
+static ls_requests ask(ls_run *run) {
+    ls_requests asked = {.stop = ls_stop_is_asked()};
+    if (ls_comm_rank(run->comm) == 0) {
+        asked.stop =
+            ls_deadline_is_near(&run->deadline, ls_saver_seconds(run->saver)) || asked.stop;
+        asked.save = is_due(run);
+    }
+    return asked;
+}
+
+static ls_status save_inside_epoch(ls_run *run) {
+    count_time(run);
+    LS_TRY(check_weights(run));
+    return ls_saver_save(run->saver, false);
+}
+
 /* The steps of one epoch, from state.epoch_step on. */
-static ls_status run_steps(ls_run *run, bool *stop) {
+static ls_status run_steps(ls_run *run, ls_progress *progress, bool *stop) {
     size_t steps = ls_sampler_steps(run->sampler);
     ls_train_state *state = &run->t->state;
+    char extra[48];
+    while (!*stop && state->epoch_step < steps) {
+        ls_requests requests = ask(run);
+        LS_TRY(ls_run_step(run, (size_t)state->epoch_step, &requests));
+        *stop = requests.stop;
+        if (requests.save && !*stop && state->epoch_step < steps)
+            LS_TRY(save_inside_epoch(run));
+        snprintf(extra, sizeof extra, "step %llu/%zu  loss %.4f",
+                 (unsigned long long)state->epoch_step, steps,
+                 state->train_loss / state->train_rows);
+        ls_progress_update(progress, state->train_rows, extra);
+    }
+    return LS_OK;
+}
+
+static ls_status run_epoch(ls_run *run, bool *stop) {
+    const ls_train_state *state = &run->t->state;
     ls_progress *progress = NULL;
-    char what[48], extra[48];
+    char what[48];
     snprintf(what, sizeof what, "epoch %llu/%lld", (unsigned long long)state->epoch + 1,
              (long long)run->t->config.train.epochs);
     LS_TRY(ls_agree(run->comm,
                     ls_progress_create(run->log, what, "rows", (double)run->n_rows[0], &progress)));
     ls_sampler_begin_epoch(run->sampler, (uint32_t)state->epoch);
     run->wait_s = 0;
-    ls_status st = LS_OK;
-    while (st == LS_OK && !*stop && state->epoch_step < steps) {
-        st = ls_run_step(run, (size_t)state->epoch_step, stop);
-        snprintf(extra, sizeof extra, "step %llu/%zu  loss %.4f",
-                 (unsigned long long)state->epoch_step, steps,
-                 state->train_loss / state->train_rows);
-        ls_progress_update(progress, state->train_rows, extra);
-    }
+    ls_status st = run_steps(run, progress, stop);
     ls_progress_clear(progress); /* the table's line tells the rest */
     return st;
 }
 
-/* Validation, decision, record and checkpoints of the epoch that has just ended. */
-static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *stop) {
+static bool is_last_epoch(const ls_run *run) {
+    const ls_train_state *state = &run->t->state;
+    return state->finished != 0 || state->epoch >= (uint64_t)run->t->config.train.epochs;
+}
+
+/* Validation, decision, record and checkpoint of the epoch that has just ended; asked: training is
+ * going to stop here. */
+static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool asked) {
     ls_train_state *state = &run->t->state;
     double rows = state->train_rows, trained = ls_clock_s() - begin;
     ls_epoch_record r = {
@@ -150,49 +178,48 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool *
         r.val_score = run->score;
     }
     LS_TRY(check_finite(run, &r));
-    state->seconds += ls_clock_s() - begin;
+    count_time(run);
     decision d;
     LS_TRY(share_decision(run, &r, &d));
     r.best = d.best;
     r.seconds = ls_clock_s() - begin;
-    *stop = d.stop;
     ls_status st = ls_comm_rank(run->comm) == 0 ? ls_history_append(run, &r) : LS_OK;
     LS_TRY(ls_agree(run->comm, st));
     ls_history_print(run, &r);
-    return d.best ? save_best(run) : save(run, run->dir.last);
+    bool due = state->epoch % (uint64_t)run->t->config.checkpoint.every_epochs == 0;
+    if (due || d.best || asked || is_last_epoch(run))
+        return ls_saver_save(run->saver, d.best);
+    return LS_OK;
 }
 
-static ls_status say_stopped(const ls_run *run) {
+static ls_status stop_here(ls_run *run) {
     const ls_train_state *state = &run->t->state;
-    ls_note(run->log, "stopped early after epoch %llu, step %llu; go on with --resume",
-            (unsigned long long)state->epoch, (unsigned long long)state->epoch_step);
+    LS_TRY(ls_saver_finish(run->saver));
+    ls_note(run->log, "stopped early after epoch %llu, step %llu%s; go on with --resume",
+            (unsigned long long)state->epoch, (unsigned long long)state->epoch_step,
+            run->deadline.was_near ? ": the time limit is near" : "");
     return LS_STOPPED;
-}
-
-/* Inside an epoch the state is not on disk yet. */
-static ls_status stop_inside_epoch(ls_run *run, double begin) {
-    run->t->state.seconds += ls_clock_s() - begin;
-    LS_TRY(check_weights(run));
-    LS_TRY(save(run, run->dir.last));
-    return say_stopped(run);
 }
 
 ls_status ls_run_loop(ls_run *run) {
     ls_train_state *state = &run->t->state;
     size_t steps = ls_sampler_steps(run->sampler);
-    bool finished = state->finished != 0;
     ls_history_header(run);
-    while (!finished && state->epoch < (uint64_t)run->t->config.train.epochs) {
+    run->counted = ls_clock_s();
+    while (!is_last_epoch(run)) {
         bool asked = false;
         double begin = ls_clock_s(), rows_before = state->train_rows;
-        LS_TRY(run_steps(run, &asked));
-        if (asked && state->epoch_step < steps)
-            return stop_inside_epoch(run, begin);
-        LS_TRY(end_epoch(run, begin, rows_before, &finished));
-        if (asked && !finished && state->epoch < (uint64_t)run->t->config.train.epochs)
-            return say_stopped(run);
+        LS_TRY(run_epoch(run, &asked));
+        if (asked && state->epoch_step < steps) {
+            LS_TRY(save_inside_epoch(run));
+            return stop_here(run);
+        }
+        LS_TRY(end_epoch(run, begin, rows_before, asked));
+        if (asked && !is_last_epoch(run))
+            return stop_here(run);
     }
-    if (finished)
+    LS_TRY(ls_saver_finish(run->saver));
+    if (state->finished)
         ls_note(run->log, "early stopping: no improvement of %s for %llu epochs",
                 run->t->config.train.early_stopping.monitor, (unsigned long long)state->waited);
     return LS_OK;

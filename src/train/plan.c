@@ -92,6 +92,8 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
                                       (double)ls_activations_bytes(m, rows, true) +
                                       (double)ls_activations_bytes(m, LS_BLOCK_ROWS, false)},
         {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
+        {"checkpoint buffer", (double)LS_CHECKPOINT_BUFFER * sizeof(float)},
+        {"copy for checkpoints", c->checkpoint.background ? (double)ls_saver_copy_bytes(run) : 0},
     };
     char text[32];
     double total = 0;
@@ -100,7 +102,8 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
         ls_buffer_addf(out, "%-11s %-22s %10s\n", i == 0 ? "memory" : "", parts[i].what,
                        ls_print_bytes(parts[i].bytes, text));
     }
-    ls_buffer_addf(out, "            %-22s %10s a rank\n", "together", ls_print_bytes(total, text));
+    ls_buffer_addf(out, "            %-22s %10s on rank 0\n", "together",
+                   ls_print_bytes(total, text));
     ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy data)\n",
                    ls_print_bytes((double)ls_exchange_bytes(run->exchange), text));
 }

@@ -7,6 +7,7 @@
 #define LS_TRAIN_RUN_H
 
 #include "blocks.h"
+#include "deadline.h"
 #include "lockstep/comm/exchange.h"
 #include "lockstep/data/sampler.h"
 #include "lockstep/math/lanes.h"
@@ -14,6 +15,7 @@
 #include "lockstep/train/train.h"
 #include "lockstep/train/trained.h"
 #include "run_dir.h"
+#include "saver.h"
 #include "score.h"
 
 /* This rank's training rows, lane after lane. */
@@ -53,6 +55,10 @@ typedef struct ls_run {
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank */
     ls_optimizer_state optimizer;
+    double began; /* the clock when this process began to train */
+    ls_saver *saver;
+    ls_deadline deadline;  /* rank 0's */
+    double counted;        /* the clock up to which the state's seconds count */
     double *message;       /* what the ranks tell each other in a step */
     size_t *message_bytes; /* [ranks] */
     double wait_s;         /* of this epoch's steps, in exchanges with the other ranks */
@@ -76,9 +82,15 @@ void ls_run_free(ls_run *run);
 /* plan.c: what a dry run tells. Not collective. */
 void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out);
 
-/* step.c: one training step; *stop is set when a rank was asked to stop. Collective. Errors:
- * ERR_DIVERGED. */
-ls_status ls_run_step(ls_run *run, size_t step, bool *stop) LS_MUST_CHECK;
+/* What the ranks agree on beside the loss: a rank asks, all are told the same. */
+typedef struct ls_requests {
+    bool stop; /* a rank was signalled, or rank 0's time is up */
+    bool save; /* rank 0's: it is time for a checkpoint */
+} ls_requests;
+
+/* step.c: one training step; *requests is what this rank asks and then what all are told.
+ * Collective. Errors: ERR_DIVERGED. */
+ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) LS_MUST_CHECK;
 
 /* The seconds of run->wait_s, the mean over ranks. Collective. */
 ls_status ls_run_mean_wait(ls_run *run, double *seconds) LS_MUST_CHECK;

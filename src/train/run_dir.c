@@ -1,19 +1,17 @@
-/* Names, lock and clean-up of a run directory. */
+/* Names, checks and clean-up of a run directory. */
 #include "run_dir.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "lockstep/base/clock.h"
+#include "checkpoint_files.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/text.h"
+#include "run_lock.h"
 
 ls_status ls_run_dir_name(ls_run_dir *dir, const char *path) {
     *dir = (ls_run_dir){.lock_fd = -1};
@@ -33,10 +31,8 @@ ls_status ls_run_dir_name(ls_run_dir *dir, const char *path) {
 }
 
 void ls_run_dir_free(ls_run_dir *dir) {
-    if (dir->lock_fd >= 0) {
-        (void)unlink(dir->lock); /* a lock file that stays is found to be nobody's */
-        close(dir->lock_fd);
-    }
+    if (dir->lock != NULL)
+        ls_run_lock_release(dir->lock, dir->lock_fd);
     ls_free(dir->path);
     ls_free(dir->config);
     ls_free(dir->provenance);
@@ -49,110 +45,104 @@ void ls_run_dir_free(ls_run_dir *dir) {
     *dir = (ls_run_dir){.lock_fd = -1};
 }
 
-/* Who holds the lock, as its file tells it. */
-static ls_status busy(const ls_run_dir *dir) {
-    char *holder = NULL;
-    const char *who = "another process";
-    if (ls_read_file(dir->lock, &holder, NULL) == LS_OK) {
-        holder[strcspn(holder, "\n")] = '\0';
-        if (holder[0] != '\0')
-            who = holder;
-    }
-    ls_status st =
-        ls_hint(ls_fail(LS_ERR_BUSY, dir->path, "the run directory is in use by %s", who),
-                "wait for that run, or give this one another --run-dir");
-    ls_free(holder);
-    return st;
+ls_status ls_run_dir_holds_checkpoint(const ls_run_dir *dir, bool *found) {
+    ls_strings names = {0};
+    LS_TRY(ls_checkpoint_list(dir, &names));
+    *found = names.count > 0;
+    ls_strings_free(&names);
+    return LS_OK;
 }
 
-/* A lock of the open file: it ends with the process that holds it, however that ends. */
-static struct flock whole_file(void) {
-    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+/* A run is here: without a flag nothing may be done to it. */
+static ls_status check_empty(const ls_run_dir *dir, bool found) {
+    if (!found && !ls_path_exists(dir->config))
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_USAGE, dir->path, "the run directory holds a run"),
+                   "go on with --resume, start anew with --overwrite, or choose another --run-dir");
 }
 
-/* Whether a living process holds the lock. */
-static bool is_held(const ls_run_dir *dir) {
-    int fd = open(dir->lock, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    struct flock lock = whole_file();
-    bool held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    close(fd);
-    return held;
+/* A config that the user wrote must not become the resolved one, or be removed with a run. */
+static ls_status check_config(const ls_run_dir *dir, const char *config_path) {
+    if (ls_check_output(dir->config, config_path) == LS_OK)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_USAGE, config_path, "the run would write over this config"),
+                   "its directory is the run directory: choose another --run-dir");
 }
 
-ls_status ls_run_dir_check(const ls_run_dir *dir, bool resume, bool overwrite, bool *found) {
-    *found = ls_path_exists(dir->last);
-    if (ls_path_exists(dir->path) && !ls_path_is_directory(dir->path))
+ls_status ls_run_dir_check(ls_run_dir *dir, const ls_run_dir_use *use, ls_log *log, bool *found) {
+    *found = false;
+    if (!ls_path_exists(dir->path))
+        return LS_OK;
+    if (!ls_path_is_directory(dir->path))
         return ls_fail(LS_ERR_USAGE, dir->path, "this is not a directory");
-    if (is_held(dir))
-        return busy(dir);
-    bool holds_run = *found || ls_path_exists(dir->best) || ls_path_exists(dir->config);
-    if (holds_run && !resume && !overwrite)
-        return ls_hint(ls_fail(LS_ERR_USAGE, dir->path, "the run directory holds a run"),
-                       "go on with --resume, start anew with --overwrite, or choose another "
-                       "--run-dir");
-    return LS_OK;
+    /* From here on nobody else writes in it. */
+    LS_TRY(ls_run_lock_take(dir->lock, dir->path, log, &dir->lock_fd));
+    LS_TRY(ls_run_dir_holds_checkpoint(dir, found));
+    if (!use->resume && !use->overwrite)
+        LS_TRY(check_empty(dir, *found));
+    return *found && use->resume ? LS_OK : check_config(dir, use->config_path);
 }
 
-/* Opens the lock file and locks it; *fd is -1 where another process holds it, or where the file
- * was removed by its last holder between the two calls, *again then. */
-static ls_status open_lock(const ls_run_dir *dir, int *fd, bool *again) {
-    struct stat about;
-    *again = false;
-    *fd = open(dir->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (*fd < 0)
-        return ls_fail_errno(LS_ERR_IO, dir->lock, "open");
-    struct flock lock = whole_file();
-    bool refused = fcntl(*fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES);
-    *again = !refused && fstat(*fd, &about) == 0 && about.st_nlink == 0;
-    if (refused || *again) {
-        close(*fd);
-        *fd = -1;
-    } /* a file system without locks protects nothing, but trains */
-    return LS_OK;
+/* Whether a file is one that a killed process had not finished writing: ".NAME.tmp-PROCESS". */
+static bool is_unfinished(const char *file, const char *const *names, size_t n) {
+    const char *tmp = strstr(file, ".tmp-");
+    if (file[0] != '.' || tmp == NULL || tmp[5] == '\0' || tmp[5 + strspn(tmp + 5, "0123456789")])
+        return false;
+    size_t length = (size_t)(tmp - file) - 1;
+    for (size_t i = 0; i < n; i++)
+        if (strlen(names[i]) == length && strncmp(file + 1, names[i], length) == 0)
+            return true;
+    return strncmp(file, ".step-", 6) == 0;
 }
 
-static ls_status take_lock(ls_run_dir *dir) {
-    char host[256] = "unknown host", now[32], text[384];
-    int fd = -1;
-    (void)gethostname(host, sizeof host - 1);
-    for (bool again = true; again;)
-        LS_TRY(open_lock(dir, &fd, &again));
-    if (fd < 0)
-        return busy(dir);
-    dir->lock_fd = fd;
-    int n = snprintf(text, sizeof text, "%s, process %ld, since %s\n", host, (long)getpid(),
-                     ls_clock_iso(now));
-    if (ftruncate(fd, 0) != 0 || write(fd, text, (size_t)n) != n)
-        return ls_fail_errno(LS_ERR_IO, dir->lock, "write");
-    return LS_OK;
-}
-
-/* What a killed process had not finished writing, in one of the run's folders. */
 static void remove_unfinished(const char *folder) {
+    static const char *const names[] = {"config.yaml", "provenance.json", "metrics.jsonl",
+                                        "best.h5", "last.h5"};
     DIR *entries = opendir(folder);
     if (entries == NULL)
         return;
     for (const struct dirent *e = readdir(entries); e != NULL; e = readdir(entries))
-        if (strstr(e->d_name, ".tmp-") != NULL)
+        if (is_unfinished(e->d_name, names, sizeof names / sizeof *names))
             (void)unlinkat(dirfd(entries), e->d_name, 0); /* it only takes room */
     closedir(entries);
 }
 
+static ls_status remove_one(const char *path) {
+    return unlink(path) == 0 || errno == ENOENT ? LS_OK : ls_fail_errno(LS_ERR_IO, path, "remove");
+}
+
+static ls_status remove_checkpoints(const ls_run_dir *dir) {
+    ls_strings names = {0};
+    ls_status st = ls_checkpoint_list(dir, &names);
+    for (size_t i = 0; st == LS_OK && i < names.count; i++) {
+        char *path = NULL;
+        st = ls_path_join(dir->checkpoints, ls_strings_at(&names, i), &path);
+        if (st == LS_OK)
+            st = remove_one(path);
+        ls_free(path);
+    }
+    ls_strings_free(&names);
+    return st;
+}
+
 static ls_status remove_old(const ls_run_dir *dir) {
-    const char *const files[] = {dir->last,   dir->best,       dir->metrics,
-                                 dir->config, dir->provenance, dir->log};
+    const char *const files[] = {dir->metrics, dir->config, dir->provenance, dir->log};
+    LS_TRY(remove_checkpoints(dir));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (unlink(files[i]) != 0 && errno != ENOENT)
-            return ls_fail_errno(LS_ERR_IO, files[i], "remove");
+        LS_TRY(remove_one(files[i]));
     return LS_OK;
 }
 
-ls_status ls_run_dir_open(ls_run_dir *dir, bool overwrite) {
+ls_status ls_run_dir_open(ls_run_dir *dir, const ls_run_dir_use *use, bool afresh, ls_log *log) {
     LS_TRY(ls_make_directories(dir->checkpoints));
-    LS_TRY(take_lock(dir));
+    if (dir->lock_fd < 0) { /* it was not there when the run began */
+        bool found;
+        LS_TRY(ls_run_lock_take(dir->lock, dir->path, log, &dir->lock_fd));
+        LS_TRY(ls_run_dir_holds_checkpoint(dir, &found));
+        LS_TRY(check_empty(dir, found));
+        LS_TRY(check_config(dir, use->config_path));
+    }
     remove_unfinished(dir->path);
     remove_unfinished(dir->checkpoints);
-    return overwrite ? remove_old(dir) : LS_OK;
+    return afresh ? remove_old(dir) : LS_OK;
 }

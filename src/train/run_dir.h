@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "lockstep/base/log.h"
 #include "lockstep/base/status.h"
 
 typedef struct ls_run_dir {
@@ -20,14 +21,25 @@ typedef struct ls_run_dir {
 ls_status ls_run_dir_name(ls_run_dir *dir, const char *path) LS_MUST_CHECK;
 void ls_run_dir_free(ls_run_dir *dir); /* lets go of the lock, too */
 
-/* Whether a run may begin here: ERR_USAGE where a run is and neither flag is given, ERR_BUSY
- * where another process holds it. *found: there is a last.h5 to go on from. Changes nothing. */
-ls_status ls_run_dir_check(const ls_run_dir *dir, bool resume, bool overwrite,
+/* How a run means to use the directory. */
+typedef struct ls_run_dir_use {
+    bool resume, overwrite;
+    const char *config_path; /* the config as the user named it */
+} ls_run_dir_use;
+
+/* Whether there is a checkpoint, good or not. */
+ls_status ls_run_dir_holds_checkpoint(const ls_run_dir *dir, bool *found) LS_MUST_CHECK;
+
+/* Whether a run may begin here; a directory that is there is locked, nothing else changes. *found:
+ * there is a checkpoint to go on from. Errors: ERR_USAGE where a run is and neither flag is given,
+ * or the user's own config would be lost; ERR_BUSY where another process holds it. */
+ls_status ls_run_dir_check(ls_run_dir *dir, const ls_run_dir_use *use, ls_log *log,
                            bool *found) LS_MUST_CHECK;
 
-/* Makes the directories, takes the lock and removes what a killed process has left unfinished;
- * overwrite removes all that an earlier run left there.
- * Errors: ERR_IO, ERR_BUSY. */
-ls_status ls_run_dir_open(ls_run_dir *dir, bool overwrite) LS_MUST_CHECK;
+/* Makes the directories, locks them and removes what a killed process has left unfinished; afresh:
+ * also all that an earlier run left there. Errors: ERR_IO, ERR_BUSY, and ERR_USAGE where a run has
+ * come and gone since ls_run_dir_check. */
+ls_status ls_run_dir_open(ls_run_dir *dir, const ls_run_dir_use *use, bool afresh,
+                          ls_log *log) LS_MUST_CHECK;
 
 #endif

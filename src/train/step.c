@@ -1,7 +1,7 @@
 /* One training step: gather, forward, loss, backward, agree, sum over lanes, update, gather.
  *
- * Agreement rides with the losses: in one message every rank tells whether it was asked to
- * stop, and its lanes' losses and counts; all ranks then come to the same decision. */
+ * Agreement rides with the losses: in one message every rank tells what it asks for, and its lanes'
+ * losses and counts; all ranks then come to the same decision. */
 #include <math.h>
 #include <string.h>
 
@@ -10,10 +10,9 @@
 #include "lockstep/math/vector.h"
 #include "lockstep/optim/optimizer.h"
 #include "run.h"
-#include "signals.h"
 
 /* A rank's part of the message: HEADER numbers, then PER_LANE for each of its lanes. */
-enum { STOP_ASKED, UNUSED, HEADER };
+enum { STOP_ASKED, SAVE_ASKED, HEADER };
 enum { LANE_LOSS, LANE_CORRECT, PER_LANE };
 
 /* Where a rank's part of the message begins. */
@@ -34,7 +33,7 @@ static void gather_batch(ls_run *run, size_t rows) {
 }
 
 /* Forward, loss and backward of this rank's lanes; fills its part of the message. */
-static void compute(ls_run *run, const ls_pass *pass, size_t count) {
+static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
     const ls_trained *t = run->t;
     ls_batch *b = &run->batch;
     ls_activations *a = run->activations;
@@ -44,7 +43,8 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count) {
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
                      a->logits_gradient, b->row_loss, b->lane_loss);
-    part[STOP_ASKED] = ls_signal_received();
+    part[STOP_ASKED] = asked->stop;
+    part[SAVE_ASKED] = asked->save;
     for (size_t l = 0; l < pass->rows.count; l++) {
         double *lane = part + HEADER + PER_LANE * l;
         lane[LANE_LOSS] = b->lane_loss[l];
@@ -56,7 +56,7 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count) {
 }
 
 /* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
-static ls_status exchange_message(ls_run *run, double *loss, double *correct, bool *stop) {
+static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls_requests *told) {
     int ranks = ls_comm_size(run->comm);
     size_t n = 0;
     for (int r = 0; r < ranks; r++)
@@ -66,11 +66,12 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, bo
     double begin = ls_clock_s();
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
     run->wait_s += ls_clock_s() - begin;
-    *stop = false;
+    *told = (ls_requests){0};
     for (int r = 0; r < ranks; r++) {
         const double *part = part_of(run, r);
         size_t lanes = ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count;
-        *stop = *stop || part[STOP_ASKED] != 0;
+        told->stop = told->stop || part[STOP_ASKED] != 0;
+        told->save = told->save || part[SAVE_ASKED] != 0;
         memmove(run->message + n, part + HEADER, lanes * PER_LANE * sizeof *part);
         n += lanes * PER_LANE;
     }
@@ -95,7 +96,7 @@ static ls_status update(ls_run *run) {
     return st;
 }
 
-ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
+ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
     size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
@@ -110,8 +111,8 @@ ls_status ls_run_step(ls_run *run, size_t step, bool *stop) {
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
     gather_batch(run, b->first[lanes]);
-    compute(run, &pass, count);
-    LS_TRY(exchange_message(run, &loss, &correct, stop));
+    compute(run, &pass, count, requests);
+    LS_TRY(exchange_message(run, &loss, &correct, requests));
     if (!isfinite(loss))
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
                                (unsigned long long)state->epoch + 1, step + 1,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint_files.h"
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
@@ -51,19 +52,29 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
     ls_status st = LS_OK;
     if (key[0] != '\0')
         st = ls_hint(ls_fail(LS_ERR_CONFIG, path, "%s differs from the run that is resumed", key),
-                     "only train.epochs and data.file may change: undo the change, or start anew "
-                     "with --overwrite or another --run-dir");
+                     "only train.epochs, data.file and checkpoint may change: undo the change, or "
+                     "start anew with --overwrite or another --run-dir");
     ls_free(key);
-    if (st != LS_OK)
-        return st;
-    run->t->config.train.epochs = config->train.epochs;
-    char *file = run->t->config.data.file; /* swapped, so that each is freed once */
-    run->t->config.data.file = config->data.file;
-    config->data.file = file;
-    return LS_OK;
+    if (st == LS_OK)
+        ls_options_adopt(ls_config_table, &run->t->config, config);
+    return st;
 }
 
-/* A new run takes over the config; a resumed one reads last.h5 and keeps what it holds. */
+/* Rank 0 chooses the checkpoint, all learn its path. */
+static ls_status choose_checkpoint(ls_run *run) {
+    ls_status st = LS_OK;
+    if (ls_comm_rank(run->comm) == 0)
+        st = ls_checkpoint_choose(&run->dir, run->log, &run->resumed_from);
+    LS_TRY(ls_agree(run->comm, st));
+    size_t bytes = run->resumed_from != NULL ? strlen(run->resumed_from) + 1 : 0;
+    void *path = run->resumed_from;
+    st = ls_broadcast_alloc(run->comm, &path, &bytes, 0);
+    if (st == LS_OK)
+        run->resumed_from = path;
+    return st;
+}
+
+/* A new run takes over the config; a resumed one keeps what its checkpoint holds. */
 static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_config *config,
                                bool go_on) {
     if (!go_on) {
@@ -72,15 +83,20 @@ static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_
         *config = (ls_config){0};
         return LS_OK;
     }
-    LS_TRY(ls_agree(run->comm, ls_strdup(run->dir.last, &run->resumed_from)));
+    LS_TRY(choose_checkpoint(run));
     LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
     return ls_agree(run->comm, adopt_config(run, config, request->config_path));
+}
+
+static ls_run_dir_use directory_use(const ls_train_request *request) {
+    return (ls_run_dir_use){request->resume, request->overwrite, request->config_path};
 }
 
 /* Rank 0 makes the directory and writes what is known before the first step. */
 static ls_status open_directory(ls_run *run, const ls_train_request *request) {
     char *config = NULL;
-    LS_TRY(ls_run_dir_open(&run->dir, request->overwrite));
+    const ls_run_dir_use use = directory_use(request);
+    LS_TRY(ls_run_dir_open(&run->dir, &use, run->resumed_from == NULL, run->log));
     LS_TRY(ls_log_open_file(run->log, run->dir.log));
     LS_TRY(ls_config_dump(&run->t->config, &config));
     ls_status st = ls_write_file(run->dir.config, config, strlen(config));
@@ -134,7 +150,12 @@ static void say_end(const ls_run *run) {
 static ls_status train_from_here(ls_run *run, const ls_train_request *request) {
     bool root = ls_comm_rank(run->comm) == 0;
     LS_TRY(ls_agree(run->comm, root ? ls_check_directories(run->dir.path) : LS_OK));
-    LS_TRY(ls_run_load(run));
+    ls_status st = ls_run_load(run);
+    if (st == LS_STOPPED)
+        ls_note(run->log, "stopped while reading the data; go on with --resume");
+    LS_TRY(st);
+    if (root)
+        run->deadline = ls_deadline_find(run->log, run->began, request->time_limit_s);
     LS_TRY(ls_agree(run->comm, ls_provenance_add(run, request)));
     LS_TRY(ls_agree(run->comm, root ? open_directory(run, request) : LS_OK));
     say_warning(run, request); /* into the log, too */
@@ -150,10 +171,11 @@ static ls_status train_from_here(ls_run *run, const ls_train_request *request) {
 static ls_status check_directory(ls_run *run, const ls_train_request *request, bool *go_on) {
     bool found = false;
     ls_status st = LS_OK;
+    const ls_run_dir_use use = directory_use(request);
     if (ls_comm_rank(run->comm) == 0 && request->dry_run)
-        found = ls_path_exists(run->dir.last); /* it disturbs nobody and asks nobody */
+        st = ls_run_dir_holds_checkpoint(&run->dir, &found); /* it disturbs and asks nobody */
     else if (ls_comm_rank(run->comm) == 0)
-        st = ls_run_dir_check(&run->dir, request->resume, request->overwrite, &found);
+        st = ls_run_dir_check(&run->dir, &use, run->log, &found);
     LS_TRY(ls_agree(run->comm, st));
     LS_TRY(ls_broadcast(run->comm, &found, sizeof found, 0));
     *go_on = found && request->resume && !request->overwrite;
@@ -176,7 +198,7 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
 }
 
 ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request, ls_buffer *plan) {
-    ls_run run = {.comm = comm, .log = log, .dir = {.lock_fd = -1}};
+    ls_run run = {.comm = comm, .log = log, .dir = {.lock_fd = -1}, .began = ls_clock_s()};
     ls_config config = {0};
     warn_if_alone(comm, log);
     ls_status st = ls_math_init();

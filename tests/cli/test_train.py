@@ -24,8 +24,9 @@ class Files(TestCase):
         self.assertEqual(r.out, "")
         found = sorted(os.path.relpath(os.path.join(d, f), self.path("run"))
                        for d, _, names in os.walk(self.path("run")) for f in names)
-        self.assertEqual(found, ["checkpoints/best.h5", "checkpoints/last.h5", "config.yaml",
-                                 "log.txt", "metrics.jsonl", "provenance.json"])
+        self.assertEqual(found, ["checkpoints/best.h5", "checkpoints/last.h5",
+                                 "checkpoints/step-0000000010.h5", "config.yaml", "log.txt",
+                                 "metrics.jsonl", "provenance.json"])
 
     def test_config_is_complete_and_gives_the_same_run(self):
         for name in experiments.EXPERIMENTS:
@@ -191,7 +192,7 @@ class Files(TestCase):
         self.assertEqual(hash_, facts["hash"] + "\n")
         self.assertIn("21 parameters", self.ok("inspect", best).out)
         # The hash is of the weights in the order of the model, not of anything else.
-        with h5py.File(best, "r+") as f:
+        with experiments.edit_checkpoint(best) as f:
             f["state"].attrs["seconds"] = 7.0
         self.assertEqual(self.ok("inspect", run, "--hash").out, hash_)
 

@@ -65,10 +65,11 @@ class TestCase(unittest.TestCase):
         self.assertEqual(r.code, 0, repr(r))
         return r
 
-    def fails(self, code, *args, says=(), ranks=(0,), **options):
-        """Runs lockstep at each rank count, side by side: it must end by itself with the exit
-        code and one error line, and its stderr must hold every text of says."""
-        with ThreadPoolExecutor(len(ranks)) as pool:
+    def fails(self, code, *args, says=(), ranks=(0,), alone=False, **options):
+        """Runs lockstep at each rank count, side by side unless each must be alone: it must end by
+        itself with the exit code and one error line, and its stderr must hold every text of
+        says."""
+        with ThreadPoolExecutor(1 if alone else len(ranks)) as pool:
             results = pool.map(lambda n: run(*args, ranks=n, timeout=60, **options), ranks)
         for n, r in zip(ranks, results):
             with self.subTest(ranks=n):

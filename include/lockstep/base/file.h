@@ -33,7 +33,7 @@ bool ls_path_has_suffix(const char *path, const char *suffix);
  * Errors: ERR_USAGE. */
 ls_status ls_check_output(const char *out, const char *input) LS_MUST_CHECK;
 
-/* Creates a directory and its missing parents. Errors: ERR_IO. */
+/* Creates a directory and its missing parents, on disk. Errors: ERR_IO. */
 ls_status ls_make_directories(const char *path) LS_MUST_CHECK;
 
 /* Checks that ls_make_directories would work and that files can be made in there, as far as can be
@@ -43,6 +43,11 @@ ls_status ls_check_directories(const char *path) LS_MUST_CHECK;
 /* The whole file as text with a terminating 0; *length may be NULL. Errors: ERR_IO, and
  * ERR_USAGE "no such file" for a missing one. *out: ls_free. */
 ls_status ls_read_file(const char *path, char **out, size_t *length) LS_MUST_CHECK;
+
+/* Forces what was written to a file, if it is there, or to the directory that holds path to disk.
+ * Errors: ERR_IO. */
+ls_status ls_sync_file(const char *path) LS_MUST_CHECK;
+ls_status ls_sync_directory_of(const char *path) LS_MUST_CHECK;
 
 /* A file being written: write to temporary_path, then commit or abandon. A process that dies
  * leaves only the temporary name behind. */
@@ -61,10 +66,9 @@ ls_status ls_pending_commit(ls_pending_file *file) LS_MUST_CHECK;
 /* Removes the temporary file and frees; safe after commit and on {0}. */
 void ls_pending_abandon(ls_pending_file *file);
 
-/* Makes path, replacing what is there at once, another name of the file `existing` in the same
- * directory. *linked: false where the file system has no such names; nothing has changed then.
- * Errors: ERR_IO. */
-ls_status ls_link_file(const char *existing, const char *path, bool *linked) LS_MUST_CHECK;
+/* Makes path, replacing what is there at once, another name of the file `existing`, or a copy where
+ * the file system has no second names. Errors: ERR_IO. */
+ls_status ls_duplicate_file(const char *existing, const char *path) LS_MUST_CHECK;
 
 /* Writes a whole file through ls_pending_*. Errors: ERR_IO. */
 ls_status ls_write_file(const char *path, const char *text, size_t length) LS_MUST_CHECK;

@@ -18,6 +18,7 @@ typedef struct ls_hash128 {
 typedef struct ls_hasher ls_hasher;
 
 ls_status ls_hasher_create(ls_hasher **out) LS_MUST_CHECK;
+void ls_hasher_reset(ls_hasher *h); /* as new */
 void ls_hasher_add(ls_hasher *h, const void *bytes, size_t count);
 ls_hash128 ls_hasher_result(const ls_hasher *h);
 void ls_hasher_destroy(ls_hasher *h);

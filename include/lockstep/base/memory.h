@@ -25,6 +25,10 @@ void ls_free(void *p);
 ls_status ls_grow(void *array, size_t *capacity, size_t wanted, size_t size,
                   const char *what) LS_MUST_CHECK;
 
+/* Bytes that this process may still take: what the machine has left, or less where a control group
+ * (a batch job) has a limit. UINT64_MAX where the system does not tell. */
+uint64_t ls_available_bytes(void);
+
 /* Peak resident memory of this process in bytes, 0 where the system does not tell. */
 uint64_t ls_peak_rss_bytes(void);
 

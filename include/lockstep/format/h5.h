@@ -54,6 +54,16 @@ ls_status ls_h5_create(const char *path, ls_h5 **out) LS_MUST_CHECK;
 /* Creates what ls_pending_commit will give its name, by which messages call it. Errors: ERR_IO. */
 ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) LS_MUST_CHECK;
 
+/* The same with a seal: closing puts a block of text before HDF5's part that begins with label (it
+ * must outlive the file) and holds the XXH3-128 of all bytes that follow the block. */
+ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label,
+                              ls_h5 **out) LS_MUST_CHECK;
+
+/* Opens for reading; with a seal of this label the bytes are summed and compared before HDF5 sees
+ * them. *sealed: there is one. Errors: ERR_DATA. */
+ls_status ls_h5_open_sealed(const char *path, const char *label, bool *sealed,
+                            ls_h5 **out) LS_MUST_CHECK;
+
 /* Flushes and closes; the writer's last chance to see a full disk. Errors: ERR_IO. Frees. */
 ls_status ls_h5_close(ls_h5 *file) LS_MUST_CHECK;
 

@@ -101,6 +101,10 @@ void ls_options_dump(const ls_opt *table, const void *options, ls_buffer *out);
 ls_status ls_options_compare(const ls_opt *table, const void *a, const void *b,
                              char **key) LS_MUST_CHECK;
 
+/* Swaps the fields that have LS_OPT_MAY_CHANGE between two structs that are else alike: `into` gets
+ * what `from` says, and each is freed as before. */
+void ls_options_adopt(const ls_opt *table, void *into, void *from);
+
 /* Appends the reference of all options: key, kind, default, bounds, help; choices with their
  * rows' options below. markdown: as tables for the README, else as plain text. */
 void ls_options_help(const ls_opt *table, bool markdown, ls_buffer *out);

@@ -1,7 +1,11 @@
 /* Checkpoints: a trained model, and the optimiser's state, in one HDF5 file.
  *
- * Layout (version 1):
- *   /                 attributes: format = "lockstep checkpoint", version = 1
+ * The file begins with a block of 512 bytes of text (HDF5's user block, which every tool for HDF5
+ * passes over): a line with the name of the format, a line with the XXH3-128 of all bytes that
+ * follow the block. A reader verifies it before anything else.
+ *
+ * Layout (version 2; version 1, which had no such block, is read too):
+ *   /                 attributes: format = "lockstep checkpoint", version = 2
  *   /config           the resolved config, YAML
  *   /provenance       where the run came from, JSON
  *   /state            attributes: epoch, epoch_step, step, best_value, ... (ls_train_state)
@@ -9,13 +13,15 @@
  *   /optimizer/<slot>/<param>   the same shapes; absent before the first step
  *   /transforms/...   the chain with its fitted constants
  *   /classes, /targets, /features   names
- *   /split            uint8 [samples]: 0 train, 1 val, 2 test, 255 not used
- * A matrix is cut into blocks of LS_CHECKPOINT_COLUMNS columns; the attribute xxh3_128 of every
- * array holds two uint64 (high, low) a block: the sum over the block's rows. A reader verifies
- * them.
+ *   /split            uint8 [samples]: 0 train, 1 val, 2 test, 255 not used; attributes:
+ *                     dataset_xxh3_128 (its names, targets and some of X), rows_xxh3_128_sum (two
+ *                     uint64: all values trained and validated on)
+ * A matrix is cut into blocks of LS_CHECKPOINT_COLUMNS columns and stored in chunks of
+ * LS_CHECKPOINT_ROWS rows of a block; the attribute xxh3_128 of every array holds two uint64 (high,
+ * low) a block: the sum over the block's rows. A reader verifies them.
  *
  * Written by rank 0; the other ranks send their part of the optimiser's state through a bounded
- * buffer. A file appears under its name only when it is complete.
+ * buffer.
  *
  * Why here: it is the only code that knows the layout.
  */
@@ -25,24 +31,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lockstep/base/file.h"
 #include "lockstep/base/status.h"
 #include "lockstep/comm/comm.h"
 #include "lockstep/comm/exchange.h"
 #include "lockstep/train/trained.h"
 
 #define LS_CHECKPOINT_FORMAT "lockstep checkpoint"
-#define LS_CHECKPOINT_VERSION 1
+#define LS_CHECKPOINT_VERSION 2
 #define LS_CHECKPOINT_COLUMNS ((size_t)4096)
+#define LS_CHECKPOINT_ROWS ((size_t)256)
+
+/* Floats of the buffer that saving needs on every rank. */
+#define LS_CHECKPOINT_BUFFER (LS_CHECKPOINT_ROWS * LS_CHECKPOINT_COLUMNS)
 
 /* The optimiser's state of this rank: slot[k] holds the floats of the slab that it owns. */
 typedef struct ls_optimizer_state {
     float *slot[3];
 } ls_optimizer_state;
 
-/* Writes path. Collective. Errors: ERR_IO. */
-ls_status ls_checkpoint_save(ls_comm *comm, const char *path, const ls_trained *t,
-                             const ls_exchange *exchange,
-                             const ls_optimizer_state *state) LS_MUST_CHECK;
+/* Writes what becomes a checkpoint when `pending` is committed, with buffer[LS_CHECKPOINT_BUFFER].
+ * Collective, but the status is rank 0's: on the others st comes back, which is what this rank has
+ * come to before. Errors: ERR_IO. */
+ls_status ls_checkpoint_save(ls_comm *comm, const ls_pending_file *pending, const ls_trained *t,
+                             const ls_exchange *exchange, const ls_optimizer_state *state,
+                             float *buffer, ls_status st) LS_MUST_CHECK;
+
+/* The same by one process that has all of the optimiser's state: slot[k] holds whole slabs. Not
+ * collective. Errors: ERR_IO. */
+ls_status ls_checkpoint_write(const ls_pending_file *pending, const ls_trained *t,
+                              const ls_optimizer_state *state, float *buffer) LS_MUST_CHECK;
 
 /* Reads all but the optimiser's state; the weights only if asked to, their sums verified. Not
  * collective. Errors: ERR_DATA naming file and array. */

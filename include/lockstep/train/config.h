@@ -50,6 +50,14 @@ typedef struct ls_config_train {
     ls_config_stopping early_stopping;
 } ls_config_train;
 
+typedef struct ls_config_checkpoint {
+    int64_t every_epochs;
+    int64_t every_steps;  /* LS_OPT_UNSET: never inside an epoch */
+    double every_minutes; /* NAN: whatever the time */
+    int64_t keep;
+    bool background;
+} ls_config_checkpoint;
+
 typedef struct ls_config {
     char *name;
     int64_t seed;
@@ -58,6 +66,7 @@ typedef struct ls_config {
     ls_choice loss, optimizer;
     ls_config_batch batch;
     ls_config_train train;
+    ls_config_checkpoint checkpoint;
 } ls_config;
 
 /* The table of the whole config. */

@@ -21,18 +21,16 @@ typedef struct ls_train_request {
     const char *run_dir; /* NULL: runs/<name> */
     bool resume, overwrite;
     bool dry_run;
-    int argc; /* the command line, for the provenance */
+    double time_limit_s; /* stop with a checkpoint before; 0: never */
+    int argc;            /* the command line, for the provenance */
     char **argv;
     const char *warning; /* to be told at the start; NULL or "": none */
 } ls_train_request;
 
 /* Trains, or with dry_run appends the plan to *plan (rank 0) and stops. Collective. Returns
- * LS_STOPPED when a signal ended it early; errors as in the table of statuses. */
+ * LS_STOPPED when a signal or the end of its time ended it early; errors as in the table of
+ * statuses. */
 ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request,
                    ls_buffer *plan) LS_MUST_CHECK;
-
-/* Makes termination signals (TERM, INT, USR1, USR2) end a training run at the end of a step,
- * with a checkpoint, and a closed stderr (PIPE) not end it at all. Call before MPI starts. */
-void ls_train_catch_signals(void);
 
 #endif

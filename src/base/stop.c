@@ -1,19 +1,17 @@
-/* Termination signals as a flag that the training loop looks at.
- *
- * Why here: a handler may only set a flag; that flag is the one piece of global state that
- * training has. */
+/* The handler and its flag. Why here: see stop.h. */
+#include "lockstep/base/stop.h"
+
 #include <signal.h>
+#include <stddef.h>
 
-#include "lockstep/train/train.h"
-#include "signals.h"
-
-static volatile sig_atomic_t received;
+static volatile sig_atomic_t asked;
 
 static void remember(int number) {
-    received = number;
+    (void)number;
+    asked = 1;
 }
 
-void ls_train_catch_signals(void) {
+void ls_stop_catch_signals(void) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
@@ -21,8 +19,10 @@ void ls_train_catch_signals(void) {
         (void)sigaction(numbers[i], &action, NULL); /* these numbers are valid */
     /* Whoever reads stderr (tee) may end first: what can not be told must not end the run. */
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Whoever reads stderr (tee) may end first: what can not be told must not end the run. */
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
-int ls_signal_received(void) {
-    return received;
+bool ls_stop_is_asked(void) {
+    return asked != 0;
 }
