@@ -69,7 +69,7 @@ static ls_status new_file(const char *path, const char *name, int flags, ls_h5 *
 /* The signature stands at 0, or at a power of two from 512 on: behind a block of the user's. */
 static bool has_signature(const ls_h5 *file) {
     static const char signature[8] = "\211HDF\r\n\032\n";
-    static const off_t places[] = {0, 512, 1024, 2048};
+    static const off_t places[] = {0, 512, 1024, 2048, 4096};
     char head[8];
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (pread(file->disk.fd, head, 8, places[i]) == 8 && memcmp(head, signature, 8) == 0)

@@ -19,6 +19,10 @@
 /* Far below what off_t holds, so that no sum of address and size overflows. */
 #define ADDRESS_MAX (((haddr_t)1 << 62) - 1)
 
+/* Objects of at least ALIGN_FROM bytes begin at a multiple of ALIGN_TO. */
+#define ALIGN_FROM 65536
+#define ALIGN_TO 4096
+
 typedef struct open_disk {
     H5FD_t base; /* must be first: HDF5 sees this part */
     ls_h5_disk *disk;
@@ -166,6 +170,8 @@ hid_t ls_h5_disk_access(ls_h5_disk *disk) {
     /* 1.8's structures where they do, so that older tools read the files, too. */
     const bool ok = driver >= 0 && access >= 0 && H5Pset_driver(access, driver, &info) >= 0 &&
                     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
+                    /* A chunk lies in pages of its own. */
+                    H5Pset_alignment(access, ALIGN_FROM, ALIGN_TO) >= 0 &&
                     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0;
     if (driver >= 0)
         disk->driver = driver; /* HDF5 looks at the class once more after the file's last use */

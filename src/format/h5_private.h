@@ -11,7 +11,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/format/h5.h"
 
-#define LS_H5_SEAL_BYTES 512 /* the smallest that HDF5 allows */
+#define LS_H5_SEAL_BYTES 4096 /* a power of two, as HDF5 wants it, and a whole page */
 
 /* Where an HDF5 file's bytes are. After the first failed write nothing more is written and HDF5
  * is told that all is well; error keeps the errno for whoever looks. */

@@ -175,9 +175,9 @@ def edit_checkpoint(path):
     with h5py.File(path, "r+") as f:
         yield f
     with open(path, "r+b") as f:
-        block = f.read(512)
+        block = f.read(4096)
         total = xxhash.xxh3_128_hexdigest(f.read()).encode()
         head, rest = block.rstrip(b"\0").rsplit(b" ", 1)
         assert len(rest) == 33
         f.seek(0)
-        f.write((head + b" " + total + b"\n").ljust(512, b"\0"))
+        f.write((head + b" " + total + b"\n").ljust(4096, b"\0"))

@@ -1,6 +1,6 @@
 /* Checkpoints: a trained model, and the optimiser's state, in one HDF5 file.
  *
- * The file begins with a block of 512 bytes of text (HDF5's user block, which every tool for HDF5
+ * The file begins with a block of 4096 bytes of text (HDF5's user block, which every tool for HDF5
  * passes over): a line with the name of the format, a line with the XXH3-128 of all bytes that
  * follow the block. A reader verifies it before anything else.
  *
