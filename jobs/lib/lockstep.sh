@@ -16,6 +16,7 @@ ls_work=${LOCKSTEP_WORK:-$ls_home}
 #   build: to build and run      quickstart: jobs/quickstart.sh   download: jobs/*-download.sh
 #   test: to pass the tests      parity: tests beside PyTorch, which are skipped without
 #   check: the further checks of .ci/run
+#   slurm: a Slurm to test the batch scripts on, as root
 ls_package_table() {
     cat <<'END'
 build       build-essential         gcc                      GCC
@@ -47,6 +48,8 @@ check       clang-tidy              llvm                     Clang
 check       libomp-dev              llvm                     Clang
 check       cppcheck                cppcheck                 cppcheck
 check       shellcheck              shellcheck               ShellCheck
+slurm       slurm-wlm               -                        -
+slurm       munge                   -                        -
 END
 }
 

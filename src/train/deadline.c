@@ -11,18 +11,36 @@
 /* Slurm counts in whole seconds, and killing takes it a moment. */
 #define SPARE_S 2.0
 
+static bool is_number(const char *s) {
+    return s != NULL && s[0] != '\0' && strspn(s, "0123456789") == strlen(s);
+}
+
+/* The job as squeue knows it; of an array's jobs one has the array's number, which would mean all
+ * of them. false: no job. */
+static bool job_name(char *out, size_t size) {
+    const char *job = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID");
+    const char *task = getenv("SLURM_ARRAY_TASK_ID");
+    int n = 0;
+    if (is_number(array) && is_number(task))
+        n = snprintf(out, size, "%s_%s", array, task);
+    else if (is_number(job))
+        n = snprintf(out, size, "%s", job);
+    return n > 0 && (size_t)n < size;
+}
+
 /* Seconds since the epoch at which the job ends, as a number in the environment (Slurm 23 and
  * newer) or as squeue tells it; 0: no job, or it has no end. */
 static double job_end(void) {
-    const char *end = getenv("SLURM_JOB_END_TIME"), *job = getenv("SLURM_JOB_ID");
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    char job[40];
     if (end != NULL && end[0] != '\0')
         return strtod(end, NULL);
-    if (job == NULL || job[0] == '\0' || strspn(job, "0123456789_") != strlen(job))
+    if (!job_name(job, sizeof job))
         return 0;
     char command[96], text[64] = "";
     struct tm t = {.tm_isdst = -1};
-    snprintf(command, sizeof command, "squeue -h -j %.40s -o %%e 2>/dev/null", job);
-    FILE *f = popen(command, "r"); /* the number is all that comes from outside */
+    snprintf(command, sizeof command, "squeue -h -j %s -o %%e 2>/dev/null", job);
+    FILE *f = popen(command, "r"); /* numbers are all that comes from outside */
     if (f == NULL)
         return 0;
     bool got = fgets(text, sizeof text, f) != NULL;
