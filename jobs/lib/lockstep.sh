@@ -45,6 +45,9 @@ parity      python3-sklearn         py-scikit-learn          scikit-learn
 check       ccache                  ccache                   ccache
 check       clang-format            llvm                     Clang
 check       clang-tidy              llvm                     Clang
+check       clang                   llvm                     Clang
+check       libclang-rt-dev         llvm                     Clang
+check       llvm                    llvm                     Clang
 check       libomp-dev              llvm                     Clang
 check       cppcheck                cppcheck                 cppcheck
 check       shellcheck              shellcheck               ShellCheck

@@ -7,6 +7,7 @@
 #define LS_FORMAT_H5_PRIVATE_H
 
 #include <hdf5.h>
+#include <sys/types.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/format/h5.h"
@@ -41,6 +42,11 @@ ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) L
 /* ERR_IO when an earlier write did not reach the disk. */
 ls_status ls_h5_check_disk(const ls_h5 *file) LS_MUST_CHECK;
 
+/* Reads up to size bytes at offset of the file, past HDF5; *got is less only at its end. Errors:
+ * ERR_DATA, ERR_IO. */
+ls_status ls_h5_read_at(const ls_h5 *file, off_t offset, char *buffer, size_t size,
+                        size_t *got) LS_MUST_CHECK;
+
 /* Sums what HDF5 has written and puts the seal before it. Errors: ERR_IO, ERR_MEMORY. */
 ls_status ls_h5_write_seal(ls_h5 *file) LS_MUST_CHECK;
 
@@ -73,5 +79,10 @@ ls_status ls_h5_describe_open(const ls_h5 *file, const char *name, hid_t id,
  * most one dimension, and adds them to out. */
 ls_status ls_h5_read_text_of(const ls_h5 *file, const char *object, hid_t dataset, hid_t attribute,
                              ls_strings *out) LS_MUST_CHECK;
+
+/* Adds the `count` strings of variable length of an open dataset or attribute (exactly one is
+ * given, the other -1) to out. Errors: ERR_DATA where the file is damaged. */
+ls_status ls_h5_read_variable(const ls_h5 *file, const char *object, hid_t dataset, hid_t attribute,
+                              size_t count, ls_strings *out) LS_MUST_CHECK;
 
 #endif

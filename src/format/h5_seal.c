@@ -23,8 +23,7 @@ static void render(const char *label, ls_hash128 sum, char block[LS_H5_SEAL_BYTE
              LS_H5_SEAL_BYTES, ls_print_hash(sum, hex));
 }
 
-/* Reads up to size bytes at offset; *got is less only at the file's end. */
-static ls_status read_at(const ls_h5 *file, off_t offset, char *buffer, size_t size, size_t *got) {
+ls_status ls_h5_read_at(const ls_h5 *file, off_t offset, char *buffer, size_t size, size_t *got) {
     for (*got = 0; *got < size;) {
         const ssize_t n = pread(file->disk.fd, buffer + *got, size - *got, offset + (off_t)*got);
         if (n < 0 && errno == EINTR)
@@ -47,7 +46,7 @@ static ls_status sum_rest(const ls_h5 *file, ls_hash128 *sum) {
     if (st == LS_OK)
         st = ls_hasher_create(&h);
     while (st == LS_OK) {
-        st = read_at(file, at, piece, PIECE_BYTES, &got);
+        st = ls_h5_read_at(file, at, piece, PIECE_BYTES, &got);
         if (st != LS_OK || got == 0)
             break;
         ls_hasher_add(h, piece, got);
@@ -76,7 +75,7 @@ ls_status ls_h5_check_seal(const ls_h5 *file, const char *label, bool *sealed) {
     char block[LS_H5_SEAL_BYTES], right[LS_H5_SEAL_BYTES];
     ls_hash128 sum;
     size_t got = 0;
-    LS_TRY(read_at(file, 0, block, sizeof block, &got));
+    LS_TRY(ls_h5_read_at(file, 0, block, sizeof block, &got));
     *sealed = got == sizeof block && strncmp(block, label, strlen(label)) == 0;
     if (!*sealed)
         return LS_OK;

@@ -21,34 +21,6 @@ static bool read_raw(hid_t dataset, hid_t attribute, hid_t type, void *out) {
                         : H5Aread(attribute, type, out) >= 0;
 }
 
-/* The type to read strings of variable length with: HDF5 wants the same character set. */
-static hid_t variable_type(hid_t stored) {
-    const hid_t type = ls_h5_text_type();
-    if (type >= 0 && H5Tset_cset(type, H5Tget_cset(stored)) < 0) {
-        H5Tclose(type);
-        return -1;
-    }
-    return type;
-}
-
-static ls_status read_variable(const ls_h5 *file, const char *object, hid_t dataset,
-                               hid_t attribute, hid_t stored, hid_t space, size_t count,
-                               ls_strings *out) {
-    char **text = NULL;
-    const hid_t type = variable_type(stored);
-    ls_status st = ls_alloc(count, sizeof *text, "strings", &text);
-    if (st == LS_OK && (type < 0 || !read_raw(dataset, attribute, type, text)))
-        st = ls_h5_fail(file, object, "read the strings");
-    for (size_t i = 0; st == LS_OK && i < count; i++)
-        st = ls_strings_add(out, text[i] ? text[i] : "");
-    if (text && type >= 0)
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
-    if (type >= 0)
-        H5Tclose(type);
-    ls_free(text);
-    return st;
-}
-
 static ls_status read_fixed(const ls_h5 *file, const char *object, hid_t dataset, hid_t attribute,
                             hid_t stored, size_t count, ls_strings *out) {
     const size_t width = H5Tget_size(stored);
@@ -81,7 +53,7 @@ ls_status ls_h5_read_text_of(const ls_h5 *file, const char *object, hid_t datase
     else if (H5Sget_simple_extent_ndims(space) > 1)
         st = ls_fail(LS_ERR_DATA, file->path, "%s: has more than one dimension", object);
     else if (H5Tis_variable_str(stored) > 0)
-        st = read_variable(file, object, dataset, attribute, stored, space, (size_t)count, out);
+        st = ls_h5_read_variable(file, object, dataset, attribute, (size_t)count, out);
     else
         st = read_fixed(file, object, dataset, attribute, stored, (size_t)count, out);
     if (space >= 0)

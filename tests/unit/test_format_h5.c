@@ -160,6 +160,94 @@ static void keeps_strings_and_attributes(void **state) {
     ls_h5_destroy(f);
 }
 
+/* More than one of HDF5's collections of strings, and one with a single long string. */
+static void keeps_many_strings(void **state) {
+    (void)state;
+    enum { N = 3000, LONG = 100000 };
+    ls_h5 *f = NULL;
+    ls_strings in = {0}, out = {0};
+    char name[32], *text = NULL, *back = NULL;
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "%*d", i % 20, i);
+        OK(ls_strings_add(&in, name));
+    }
+    OK(ls_alloc(LONG, 1, "text", &text));
+    memset(text, 'x', LONG - 1);
+    OK(ls_h5_create(at("many.h5"), &f));
+    OK(ls_h5_write_strings(f, "/names", &in));
+    OK(ls_h5_write_text(f, "/text", text));
+    OK(ls_h5_close(f));
+    OK(ls_h5_open(at("many.h5"), &f));
+    OK(ls_h5_read_strings(f, "/names", &out));
+    assert_int_equal(out.count, N);
+    assert_memory_equal(out.text, in.text, in.text_length);
+    OK(ls_h5_read_text(f, "/text", &back));
+    assert_string_equal(back, text);
+    ls_h5_destroy(f);
+    ls_strings_free(&in);
+    ls_strings_free(&out);
+    ls_free(text);
+    ls_free(back);
+}
+
+static char *find(char *bytes, size_t length, const void *what, size_t size) {
+    char *found = memmem(bytes, length, what, size);
+    assert_non_null(found);
+    return found;
+}
+
+/* Bytes that HDF5 1.10 believes: it reads and writes behind its memory, or never ends. */
+static void refuses_damaged_strings(void **state) {
+    (void)state;
+    ls_h5 *f = NULL;
+    ls_strings in = {0}, out = {0};
+    char *bytes = NULL;
+    size_t length = 0;
+    OK(ls_strings_add(&in, "first string"));
+    OK(ls_strings_add(&in, "second"));
+    OK(ls_h5_create(at("whole.h5"), &f));
+    OK(ls_h5_write_strings(f, "/s", &in));
+    OK(ls_h5_close(f));
+    OK(ls_read_file(at("whole.h5"), &bytes, &length));
+    char *heap = find(bytes, length, "GCOL", 4);
+    const uint64_t address = (uint64_t)(heap - bytes);
+    char *reference = find(bytes, length, &address, 8) - 4;
+    char *free_space = find(heap, length - address, "first string", 12) + 16;
+    const struct {
+        char *at;
+        uint64_t value;
+        size_t size;
+        ls_status status;
+    } damages[] = {
+        {heap, 0, 1, LS_ERR_DATA},
+        {heap + 8, (uint64_t)1 << 62, 8, LS_ERR_DATA},
+        {heap + 8, UINT64_MAX, 8, LS_ERR_DATA},
+        {heap + 8, 0, 8, LS_ERR_DATA},
+        {heap + 16, 77, 2, LS_ERR_DATA},
+        {heap + 24, 5, 8, LS_ERR_DATA},
+        {heap + 24, UINT64_MAX, 8, LS_ERR_DATA},
+        {heap + 24, UINT64_MAX - 20, 8, LS_ERR_DATA},
+        {free_space + 8, 0, 8, LS_OK},
+        {reference, 0xC0000000, 4, LS_ERR_DATA},
+        {reference + 4, UINT64_MAX, 8, LS_ERR_DATA},
+        {reference + 4, length, 8, LS_ERR_DATA},
+        {reference + 12, UINT32_MAX, 4, LS_ERR_DATA},
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        char kept[8];
+        memcpy(kept, damages[i].at, damages[i].size);
+        memcpy(damages[i].at, &damages[i].value, damages[i].size);
+        OK(ls_write_file(at("damaged.h5"), bytes, length));
+        memcpy(damages[i].at, kept, damages[i].size);
+        OK(ls_h5_open(at("damaged.h5"), &f));
+        assert_int_equal(ls_h5_read_strings(f, "/s", &out), damages[i].status);
+        ls_h5_destroy(f);
+        ls_strings_free(&out);
+    }
+    ls_free(bytes);
+    ls_strings_free(&in);
+}
+
 static void refuses_what_is_no_file(void **state) {
     (void)state;
     ls_h5 *f = NULL;
@@ -275,7 +363,8 @@ int main(void) {
         cmocka_unit_test(writes_what_hdf5_reads),       cmocka_unit_test(reads_what_hdf5_wrote),
         cmocka_unit_test(keeps_strings_and_attributes), cmocka_unit_test(refuses_what_is_no_file),
         cmocka_unit_test(files_are_reproducible),       cmocka_unit_test(full_disk_is_an_error),
-        cmocka_unit_test(no_byte_can_be_written),
+        cmocka_unit_test(no_byte_can_be_written),       cmocka_unit_test(keeps_many_strings),
+        cmocka_unit_test(refuses_damaged_strings),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
