@@ -25,9 +25,10 @@ struct ls_saver {
     ls_pending_file pending;
     ls_status result;
     ls_error error; /* where result is not LS_OK */
-    double seconds, begin;
+    double took;    /* seconds that writing it took */
 
-    bool running; /* there is a thread to join */
+    double begin, seconds; /* the clock at its begin; `took` of the last that was joined */
+    bool running;          /* there is a thread to join */
     pthread_t thread;
 };
 
@@ -108,6 +109,7 @@ static void join(ls_saver *s) {
     if (s->running)
         (void)pthread_join(s->thread, NULL); /* it was started and is joined once */
     s->running = false;
+    s->seconds = s->took;
 }
 
 void ls_saver_destroy(ls_saver *s) {
@@ -136,7 +138,7 @@ static ls_status commit(ls_saver *s, uint64_t step, ls_status st) {
         s->next.keeps_last = true;
         s->next.last_step = step;
     }
-    s->seconds = ls_clock_s() - s->begin;
+    s->took = ls_clock_s() - s->begin;
     return st;
 }
 
