@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* From now on TERM, INT, USR1 and USR2 set the flag and do nothing else; a closed stderr (PIPE) ends
- * nothing. Call before MPI starts. */
+/* From now on TERM, INT, USR1 and USR2 set the flag and do nothing else; a closed stderr (PIPE)
+ * ends nothing. Call before MPI starts. */
 void ls_stop_catch_signals(void);
 
 /* Whether one of them has come. */

@@ -48,8 +48,9 @@ typedef struct ls_trained {
     size_t n_samples;     /* of the dataset that it was trained on */
     uint8_t *part;        /* [n_samples] LS_SPLIT_* */
     char fingerprint[40]; /* of that dataset */
-    uint64_t rows_sum[2]; /* of the values trained and validated on, see ls_loader_sum; 0: unknown */
-    char *provenance;     /* JSON */
+    uint64_t
+        rows_sum[2];  /* of the values trained and validated on, see ls_loader_sum; 0: unknown */
+    char *provenance; /* JSON */
     ls_train_state state;
 } ls_trained;
 
