@@ -33,7 +33,10 @@ bool ls_piece_next(const ls_param *param, ls_piece *piece) {
 }
 
 size_t ls_piece_before(const ls_param *param, const ls_piece *piece, size_t flat) {
-    size_t columns = ls_array_columns(param), row = flat / columns, column = flat % columns;
+    size_t columns = ls_array_columns(param);
+    if (columns == 0)
+        return 0;
+    size_t row = flat / columns, column = flat % columns;
     if (row < piece->row)
         return 0;
     if (row >= piece->row + piece->rows)
