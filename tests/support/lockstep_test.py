@@ -66,9 +66,11 @@ class TestCase(unittest.TestCase):
         return r
 
     def fails(self, code, *args, says=(), ranks=(0,), alone=False, **options):
-        """Runs lockstep at each rank count, side by side unless each must be alone: it must end by
-        itself with the exit code and one error line, and its stderr must hold every text of
-        says."""
+        """Runs lockstep at each rank count, side by side unless each must be alone (as in a run
+        directory, which is for one run at a time): it must end by itself with the exit code and one
+        error line, and its stderr must hold every text of says."""
+        if "--run-dir" in args:
+            alone = alone or os.path.isdir(args[args.index("--run-dir") + 1])
         with ThreadPoolExecutor(1 if alone else len(ranks)) as pool:
             results = pool.map(lambda n: run(*args, ranks=n, timeout=60, **options), ranks)
         for n, r in zip(ranks, results):
