@@ -9,6 +9,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/text.h"
+#include "lockstep/format/json.h"
 #include "lockstep/train/evaluate.h"
 
 static const char usage[] =
@@ -29,14 +30,13 @@ static const char usage[] =
 
 static ls_status print_json(const ls_evaluation *e) {
     json_t *o = json_object();
-    json_object_set_new(o, "split", json_string(e->split));
-    json_object_set_new(o, "samples", json_integer((json_int_t)e->samples));
+    ls_json_set(&o, "split", json_string(e->split));
+    ls_json_set(&o, "samples", json_integer((json_int_t)e->samples));
     for (size_t i = 0; i < e->n_metrics; i++)
-        json_object_set_new(o, e->metric[i].name,
-                            isfinite(e->metric[i].value) ? json_real(e->metric[i].value)
-                                                         : json_null());
-    json_object_set_new(o, "checkpoint", json_string(e->checkpoint));
-    json_object_set_new(o, "data", json_string(e->data));
+        ls_json_set(&o, e->metric[i].name,
+                    isfinite(e->metric[i].value) ? json_real(e->metric[i].value) : json_null());
+    ls_json_set(&o, "checkpoint", json_string(e->checkpoint));
+    ls_json_set(&o, "data", json_string(e->data));
     char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(o);
     if (text == NULL)

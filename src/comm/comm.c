@@ -68,7 +68,7 @@ ls_status ls_comm_init(int *argc, char ***argv, ls_comm **out) {
 void ls_comm_finalize(ls_comm *comm) {
     if (comm->watch != NULL)
         ls_watch_close(comm->watch);
-    MPI_Finalize();
+    LS_MPI(comm, MPI_Finalize());
     ls_free(comm->request);
     ls_free(comm);
 }

@@ -20,8 +20,15 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *text) {
     return 1;
 }
 
+/* What went wrong says whether it is the file's fault. */
+static ls_status kind_of_failure(const ls_h5 *file) {
+    if (file->disk.error == ENOMEM)
+        return LS_ERR_MEMORY;
+    return file->writable ? LS_ERR_IO : LS_ERR_DATA;
+}
+
 ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) {
-    const ls_status st = file->writable ? LS_ERR_IO : LS_ERR_DATA;
+    const ls_status st = kind_of_failure(file);
     const char *colon = object ? ": " : "";
     object = object ? object : "";
     if (file->disk.error) {
@@ -84,8 +91,10 @@ static ls_status open_library(ls_h5 *file) {
     file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     ls_status st = LS_OK;
     if (file->id < 0)
-        st = has_signature(file) ? ls_h5_fail(file, NULL, "open: the file is damaged or cut short")
-                                 : ls_fail(LS_ERR_DATA, file->path, "is not an HDF5 file");
+        st = file->disk.error ? ls_h5_fail(file, NULL, "open")
+             : has_signature(file)
+                 ? ls_h5_fail(file, NULL, "open: the file is damaged or cut short")
+                 : ls_fail(LS_ERR_DATA, file->path, "is not an HDF5 file");
     H5Pclose(access);
     return st;
 }

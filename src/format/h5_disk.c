@@ -39,14 +39,13 @@ static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t
     const access_info *info = H5Pget_driver_info(access);
     if (!info)
         return NULL;
-    if ((flags & H5F_ACC_TRUNC) && ftruncate(info->disk->fd, 0) != 0) {
+    const bool cut = !(flags & H5F_ACC_TRUNC) || ftruncate(info->disk->fd, 0) == 0;
+    const off_t end = cut ? lseek(info->disk->fd, 0, SEEK_END) : -1;
+    open_disk *d = end < 0 ? NULL : calloc(1, sizeof *d); /* HDF5 frees through disk_close */
+    if (!d) {
         info->disk->error = errno;
         return NULL;
     }
-    const off_t end = lseek(info->disk->fd, 0, SEEK_END);
-    open_disk *d = end < 0 ? NULL : calloc(1, sizeof *d); /* HDF5 frees through disk_close */
-    if (!d)
-        return NULL;
     d->disk = info->disk;
     d->end_written = (haddr_t)end;
     return &d->base;

@@ -11,6 +11,7 @@
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/format/json.h"
 #include "lockstep/report/inspect.h"
 #include "lockstep/train/checkpoint.h"
 
@@ -93,21 +94,20 @@ static void to_text(const char *path, const ls_trained *t, const char *hash, ls_
 static json_t *json_shape(const ls_param *p) {
     json_t *shape = json_array();
     for (int d = 0; d < p->rank; d++)
-        json_array_append_new(shape, json_integer((json_int_t)p->dim[d]));
+        ls_json_append(&shape, json_integer((json_int_t)p->dim[d]));
     return shape;
 }
 
 static json_t *json_model(const ls_model *m) {
     json_t *layers = json_array(), *params = json_array();
     for (size_t i = 0; i < m->n_layers; i++)
-        json_array_append_new(layers,
-                              json_pack("{s:s, s:I, s:I}", "type", m->layers[i].type->row.name,
-                                        "inputs", (json_int_t)m->layers[i].in_size, "outputs",
-                                        (json_int_t)m->layers[i].out_size));
+        ls_json_append(&layers, json_pack("{s:s, s:I, s:I}", "type", m->layers[i].type->row.name,
+                                          "inputs", (json_int_t)m->layers[i].in_size, "outputs",
+                                          (json_int_t)m->layers[i].out_size));
     for (size_t p = 0; p < m->n_params; p++)
-        json_array_append_new(params, json_pack("{s:s, s:o, s:I}", "name", m->params[p].name,
-                                                "shape", json_shape(&m->params[p]), "count",
-                                                (json_int_t)m->params[p].count));
+        ls_json_append(&params, json_pack("{s:s, s:o, s:I}", "name", m->params[p].name, "shape",
+                                          json_shape(&m->params[p]), "count",
+                                          (json_int_t)m->params[p].count));
     return json_pack("{s:o, s:o, s:I}", "layers", layers, "arrays", params, "count",
                      (json_int_t)m->n_weights);
 }
@@ -115,33 +115,30 @@ static json_t *json_model(const ls_model *m) {
 static json_t *json_names(const ls_strings *names) {
     json_t *list = json_array();
     for (size_t i = 0; i < names->count; i++)
-        json_array_append_new(list, ls_json_text(ls_strings_at(names, i)));
+        ls_json_append(&list, ls_json_text(ls_strings_at(names, i)));
     return list;
 }
 
 static json_t *to_json(const char *path, const ls_trained *t, const char *hash) {
     const ls_train_state *s = &t->state;
     json_t *o = json_object();
-    json_object_set_new(o, "checkpoint", ls_json_text(path));
-    json_object_set_new(o, "format_version", json_integer(LS_CHECKPOINT_VERSION));
-    json_object_set_new(o, "name", ls_json_text(t->config.name));
-    json_object_set_new(o, "epoch", json_integer((json_int_t)s->epoch));
-    json_object_set_new(o, "epoch_step", json_integer((json_int_t)s->epoch_step));
-    json_object_set_new(o, "step", json_integer((json_int_t)s->step));
-    json_object_set_new(o, "epochs", json_integer(t->config.train.epochs));
-    json_object_set_new(o, "best_epoch", json_integer((json_int_t)s->best_epoch));
-    json_object_set_new(o, "best_value",
-                        isfinite(s->best_value) ? json_real(s->best_value) : json_null());
-    json_object_set_new(o, "monitor", json_string(ls_trained_monitor(t)));
-    json_object_set_new(o, "data", ls_json_text(t->config.data.file));
-    json_object_set_new(o, "features",
-                        json_integer((json_int_t)ls_transforms_inputs(t->transforms)));
-    json_object_set_new(o, "inputs",
-                        json_integer((json_int_t)ls_transforms_outputs(t->transforms)));
-    json_object_set_new(o, "classes", json_names(&t->classes));
-    json_object_set_new(o, "targets", json_names(&t->targets));
-    json_object_set_new(o, "parameters", json_model(t->model));
-    json_object_set_new(o, "hash", json_string(hash));
+    ls_json_set(&o, "checkpoint", ls_json_text(path));
+    ls_json_set(&o, "format_version", json_integer(LS_CHECKPOINT_VERSION));
+    ls_json_set(&o, "name", ls_json_text(t->config.name));
+    ls_json_set(&o, "epoch", json_integer((json_int_t)s->epoch));
+    ls_json_set(&o, "epoch_step", json_integer((json_int_t)s->epoch_step));
+    ls_json_set(&o, "step", json_integer((json_int_t)s->step));
+    ls_json_set(&o, "epochs", json_integer(t->config.train.epochs));
+    ls_json_set(&o, "best_epoch", json_integer((json_int_t)s->best_epoch));
+    ls_json_set(&o, "best_value", isfinite(s->best_value) ? json_real(s->best_value) : json_null());
+    ls_json_set(&o, "monitor", json_string(ls_trained_monitor(t)));
+    ls_json_set(&o, "data", ls_json_text(t->config.data.file));
+    ls_json_set(&o, "features", json_integer((json_int_t)ls_transforms_inputs(t->transforms)));
+    ls_json_set(&o, "inputs", json_integer((json_int_t)ls_transforms_outputs(t->transforms)));
+    ls_json_set(&o, "classes", json_names(&t->classes));
+    ls_json_set(&o, "targets", json_names(&t->targets));
+    ls_json_set(&o, "parameters", json_model(t->model));
+    ls_json_set(&o, "hash", json_string(hash));
     return o;
 }
 

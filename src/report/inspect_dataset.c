@@ -12,6 +12,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
+#include "lockstep/format/json.h"
 #include "lockstep/report/inspect.h"
 #include "scan.h"
 
@@ -144,18 +145,18 @@ static json_t *json_count(size_t n) {
 }
 
 /* Numbers that do not exist are null. */
-static void json_set_range(json_t *object, const ls_value_facts *v) {
-    json_object_set_new(object, "min", v->finite ? json_real((double)v->smallest) : json_null());
-    json_object_set_new(object, "max", v->finite ? json_real((double)v->largest) : json_null());
-    json_object_set_new(object, "mean", v->finite ? json_real(mean_of(v)) : json_null());
+static void json_set_range(json_t **object, const ls_value_facts *v) {
+    ls_json_set(object, "min", v->finite ? json_real((double)v->smallest) : json_null());
+    ls_json_set(object, "max", v->finite ? json_real((double)v->largest) : json_null());
+    ls_json_set(object, "mean", v->finite ? json_real(mean_of(v)) : json_null());
 }
 
 static json_t *json_values(const ls_value_facts *v) {
     json_t *values = json_object();
-    json_set_range(values, v);
-    json_object_set_new(values, "zeros", json_count(v->zeros));
-    json_object_set_new(values, "missing", json_count(v->missing));
-    json_object_set_new(values, "infinite", json_count(v->infinite));
+    json_set_range(&values, v);
+    ls_json_set(&values, "zeros", json_count(v->zeros));
+    ls_json_set(&values, "missing", json_count(v->missing));
+    ls_json_set(&values, "infinite", json_count(v->infinite));
     return values;
 }
 
@@ -163,9 +164,9 @@ static json_t *json_classes(const dataset_facts *f) {
     json_t *classes = json_array();
     for (size_t c = 0; c < f->ds->classes.count; c++) {
         json_t *row = json_object();
-        json_object_set_new(row, "name", ls_json_text(ls_strings_at(&f->ds->classes, c)));
-        json_object_set_new(row, "samples", json_count(f->class_rows[c]));
-        json_array_append_new(classes, row);
+        ls_json_set(&row, "name", ls_json_text(ls_strings_at(&f->ds->classes, c)));
+        ls_json_set(&row, "samples", json_count(f->class_rows[c]));
+        ls_json_append(&classes, row);
     }
     return classes;
 }
@@ -174,11 +175,11 @@ static json_t *json_outputs(const dataset_facts *f) {
     json_t *outputs = json_array();
     for (size_t j = 0; j < f->ds->n_outputs; j++) {
         json_t *row = json_object();
-        json_object_set_new(row, "name",
-                            f->ds->targets.count ? ls_json_text(ls_strings_at(&f->ds->targets, j))
-                                                 : json_null());
-        json_set_range(row, &f->outputs[j]);
-        json_array_append_new(outputs, row);
+        ls_json_set(&row, "name",
+                    f->ds->targets.count ? ls_json_text(ls_strings_at(&f->ds->targets, j))
+                                         : json_null());
+        json_set_range(&row, &f->outputs[j]);
+        ls_json_append(&outputs, row);
     }
     return outputs;
 }
@@ -186,45 +187,44 @@ static json_t *json_outputs(const dataset_facts *f) {
 static json_t *json_split(const ls_dataset *ds) {
     json_t *split = json_object();
     for (int p = 0; p < LS_SPLIT_PARTS; p++)
-        json_object_set_new(split, ls_split_name(p),
-                            json_count(ls_split_count(ds->split, ds->n_samples, p)));
+        ls_json_set(&split, ls_split_name(p),
+                    json_count(ls_split_count(ds->split, ds->n_samples, p)));
     return split;
 }
 
-static void json_set_matrix(json_t *root, const dataset_facts *f) {
+static void json_set_matrix(json_t **root, const dataset_facts *f) {
     const ls_h5_info *info = ls_h5_array_info(f->ds->x);
-    json_object_set_new(root, "samples", json_count(f->ds->n_samples));
-    json_object_set_new(root, "features", json_count(f->ds->n_features));
-    json_object_set_new(root, "type", json_string(info->type_name));
-    json_object_set_new(root, "layout",
-                        json_string(f->ds->layout == LS_FEATURES_BY_SAMPLES
-                                        ? "features_by_samples"
-                                        : "samples_by_features"));
-    json_object_set_new(
-        root, "chunk",
-        info->chunked ? json_pack("[I,I]", (json_int_t)info->chunk[0], (json_int_t)info->chunk[1])
-                      : json_null());
-    json_object_set_new(root, "compressed", json_boolean(info->compressed));
-    json_object_set_new(root, "values", json_values(&f->values));
+    ls_json_set(root, "samples", json_count(f->ds->n_samples));
+    ls_json_set(root, "features", json_count(f->ds->n_features));
+    ls_json_set(root, "type", json_string(info->type_name));
+    ls_json_set(root, "layout",
+                json_string(f->ds->layout == LS_FEATURES_BY_SAMPLES ? "features_by_samples"
+                                                                    : "samples_by_features"));
+    ls_json_set(root, "chunk",
+                info->chunked
+                    ? json_pack("[I,I]", (json_int_t)info->chunk[0], (json_int_t)info->chunk[1])
+                    : json_null());
+    ls_json_set(root, "compressed", json_boolean(info->compressed));
+    ls_json_set(root, "values", json_values(&f->values));
 }
 
 static ls_status json_dataset(ls_buffer *out, const dataset_facts *f) {
     static const char *const target[] = {"none", "classes", "values"};
     const ls_dataset *ds = f->ds;
     json_t *root = json_object();
-    json_object_set_new(root, "kind", json_string("dataset"));
-    json_object_set_new(root, "file", ls_json_text(ds->path));
-    json_object_set_new(root, "file_bytes", json_count(f->file_bytes));
-    json_set_matrix(root, f);
-    json_object_set_new(root, "feature_names", json_boolean(ds->features.count > 0));
-    json_object_set_new(root, "sample_ids", json_boolean(ds->samples.count > 0));
-    json_object_set_new(root, "groups", ds->group ? json_count(ds->groups.count) : json_null());
-    json_object_set_new(root, "split", ds->split ? json_split(ds) : json_null());
-    json_object_set_new(root, "target", json_string(target[ds->target]));
+    ls_json_set(&root, "kind", json_string("dataset"));
+    ls_json_set(&root, "file", ls_json_text(ds->path));
+    ls_json_set(&root, "file_bytes", json_count(f->file_bytes));
+    json_set_matrix(&root, f);
+    ls_json_set(&root, "feature_names", json_boolean(ds->features.count > 0));
+    ls_json_set(&root, "sample_ids", json_boolean(ds->samples.count > 0));
+    ls_json_set(&root, "groups", ds->group ? json_count(ds->groups.count) : json_null());
+    ls_json_set(&root, "split", ds->split ? json_split(ds) : json_null());
+    ls_json_set(&root, "target", json_string(target[ds->target]));
     if (ds->target == LS_TARGET_CLASSES)
-        json_object_set_new(root, "classes", json_classes(f));
+        ls_json_set(&root, "classes", json_classes(f));
     if (ds->target == LS_TARGET_VALUES)
-        json_object_set_new(root, "outputs", json_outputs(f));
+        ls_json_set(&root, "outputs", json_outputs(f));
     char *text = json_dumps(root, JSON_INDENT(2));
     if (text) {
         ls_buffer_add(out, text);

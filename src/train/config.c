@@ -388,12 +388,12 @@ void ls_config_free(ls_config *config) {
 ls_status ls_config_dump(const ls_config *config, char **out) {
     ls_buffer b = {0};
     ls_options_dump(ls_config_table, config, &b);
-    if (b.status != LS_OK) {
+    ls_status st = b.status;
+    if (st == LS_OK)
+        *out = b.data;
+    else
         ls_buffer_free(&b);
-        return b.status;
-    }
-    *out = b.data;
-    return LS_OK;
+    return st;
 }
 
 ls_dataset_paths ls_config_paths(const ls_config *c) {

@@ -8,6 +8,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/format/json.h"
 #include "lockstep/optim/optimizer.h"
 #include "run.h"
 
@@ -19,20 +20,20 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     const ls_trained *t = run->t;
     const ls_choice *optimizer = &t->config.optimizer;
     json_t *o = json_object();
-    json_object_set_new(o, "epoch", json_integer((json_int_t)t->state.epoch));
-    json_object_set_new(o, "step", json_integer((json_int_t)t->state.step));
-    json_object_set_new(o, "train_loss", number(r->train_loss));
+    ls_json_set(&o, "epoch", json_integer((json_int_t)t->state.epoch));
+    ls_json_set(&o, "step", json_integer((json_int_t)t->state.step));
+    ls_json_set(&o, "train_loss", number(r->train_loss));
     if (t->target == LS_TARGET_CLASSES)
-        json_object_set_new(o, "train_accuracy", number(r->train_accuracy));
+        ls_json_set(&o, "train_accuracy", number(r->train_accuracy));
     if (r->val_score != NULL)
-        ls_metrics_to_json(t, r->val_score, run->spread, "val_", o);
-    json_object_set_new(o, "lr",
-                        number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
-    json_object_set_new(o, "best", json_boolean(r->best));
-    json_object_set_new(o, "seconds", number(r->seconds));
-    json_object_set_new(o, "samples_per_s", number(r->rows_per_s));
-    json_object_set_new(o, "steps_s", number(r->steps_s));
-    json_object_set_new(o, "wait_s", number(r->wait_s));
+        ls_metrics_to_json(t, r->val_score, run->spread, "val_", &o);
+    ls_json_set(&o, "lr",
+                number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
+    ls_json_set(&o, "best", json_boolean(r->best));
+    ls_json_set(&o, "seconds", number(r->seconds));
+    ls_json_set(&o, "samples_per_s", number(r->rows_per_s));
+    ls_json_set(&o, "steps_s", number(r->steps_s));
+    ls_json_set(&o, "wait_s", number(r->wait_s));
     return o;
 }
 
@@ -49,13 +50,30 @@ ls_status ls_history_append(const ls_run *run, const ls_epoch_record *record) {
     return failed ? ls_fail_errno(LS_ERR_IO, run->dir.metrics, "write") : LS_OK;
 }
 
-/* The epoch of a line, or a number beyond all where it can not be read. */
-static uint64_t epoch_of(const char *line, size_t length) {
-    json_t *o = json_loadb(line, length, 0, NULL);
+/* Whether a line is of an epoch up to the one given; one that can not be read is not. */
+static ls_status is_up_to(const char *line, size_t length, uint64_t last, bool *out) {
+    json_error_t error = {0};
+    json_t *o = json_loadb(line, length, 0, &error);
+    if (o == NULL && json_error_code(&error) == json_error_out_of_memory)
+        return ls_fail(LS_ERR_MEMORY, NULL, "out of memory");
     json_t *epoch = json_object_get(o, "epoch");
-    uint64_t n = json_is_integer(epoch) ? (uint64_t)json_integer_value(epoch) : UINT64_MAX;
+    *out = json_is_integer(epoch) && (uint64_t)json_integer_value(epoch) <= last;
     json_decref(o);
-    return n;
+    return LS_OK;
+}
+
+static ls_status keep_lines(const char *text, uint64_t last, ls_buffer *kept) {
+    for (const char *line = text; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        bool keep = false;
+        LS_TRY(is_up_to(line, n, last, &keep));
+        if (keep) {
+            ls_buffer_addn(kept, line, n);
+            ls_buffer_add(kept, "\n");
+        }
+        line += n + (line[n] == '\n');
+    }
+    return kept->status;
 }
 
 ls_status ls_history_cut(const ls_run *run) {
@@ -64,15 +82,7 @@ ls_status ls_history_cut(const ls_run *run) {
     if (!ls_path_exists(run->dir.metrics))
         return LS_OK;
     LS_TRY(ls_read_file(run->dir.metrics, &text, NULL));
-    for (const char *line = text; *line != '\0';) {
-        size_t n = strcspn(line, "\n");
-        if (epoch_of(line, n) <= run->t->state.epoch) {
-            ls_buffer_addn(&kept, line, n);
-            ls_buffer_add(&kept, "\n");
-        }
-        line += n + (line[n] == '\n');
-    }
-    ls_status st = kept.status;
+    ls_status st = ls_fail_in(keep_lines(text, run->t->state.epoch, &kept), run->dir.metrics);
     if (st == LS_OK)
         st = ls_write_file(run->dir.metrics, kept.data != NULL ? kept.data : "", kept.length);
     ls_buffer_free(&kept);

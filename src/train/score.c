@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lockstep/format/json.h"
+
 size_t ls_score_width(const ls_trained *t) {
     return LS_SCORE_FIXED + (t->target == LS_TARGET_VALUES ? 2 * t->n_targets : 0);
 }
@@ -119,7 +121,7 @@ void ls_score_spread(const ls_dataset *ds, const size_t *row, size_t n, double *
 }
 
 void ls_metrics_to_json(const ls_trained *t, const double *score, const double *spread,
-                        const char *prefix, json_t *object) {
+                        const char *prefix, json_t **object) {
     for (const ls_metric *m = ls_metrics; m->name != NULL; m++) {
         if (!ls_metric_applies(m, t))
             continue;
@@ -127,6 +129,6 @@ void ls_metrics_to_json(const ls_trained *t, const double *score, const double *
         snprintf(name, sizeof name, "%s%s", prefix, m->name);
         double value = m->value(t, score, spread);
         /* JSON has no NaN: a metric without a value is null. */
-        json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
+        ls_json_set(object, name, isfinite(value) ? json_real(value) : json_null());
     }
 }

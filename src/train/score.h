@@ -49,8 +49,8 @@ const ls_metric *ls_metric_find(const ls_trained *t, const char *name);
 /* spread[n_targets] of the targets of rows row[0..n) of a dataset. */
 void ls_score_spread(const ls_dataset *ds, const size_t *row, size_t n, double *spread);
 
-/* Sets prefix + name of every metric that applies in a JSON object. */
+/* Sets prefix + name of every metric that applies in a JSON object, as ls_json_set does. */
 void ls_metrics_to_json(const ls_trained *t, const double *score, const double *spread,
-                        const char *prefix, json_t *object);
+                        const char *prefix, json_t **object);
 
 #endif

@@ -6,15 +6,18 @@ fit a model, to a full disk and to divergence.
 As in test_bad_input.py each case runs on 1 and on 3 ranks and must end by itself; what was there
 before stays whole.
 """
+import contextlib
 import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 
 import experiments
+import fault_runs
 import lockstep_test
 import refusals
 from refusals import RANKS
@@ -108,7 +111,7 @@ class BadRuns(refusals.TestCase):
     # ---- checkpoints ----
 
     def last(self):
-        return self.path("run", "checkpoints", "last.h5")
+        return f"{self.run_dir}/checkpoints/last.h5"
 
     def copy_last(self):
         """last.h5 as a file of its own: best.h5 is left alone by what follows."""
@@ -305,10 +308,10 @@ class BadRuns(refusals.TestCase):
         self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
         return disk
 
-    def fill(self, disk, leave):
+    def fill(self, disk, leave, mode="wb"):
         """Writes a file that leaves that many bytes."""
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-        with open(f"{disk}/filler", "wb") as f:
+        with open(f"{disk}/filler", mode) as f, contextlib.suppress(OSError):  # or is less by now
             f.write(bytes(max(0, free - leave)))
 
     def test_full_disk(self):
@@ -338,6 +341,44 @@ class BadRuns(refusals.TestCase):
         for name in ("p.csv", "p.h5"):
             self.refused(1, [f"error: {disk}/{name}: ", "No space left on device", "hint:"], "predict",
                          self.run_dir, "--data", data, "-o", f"{disk}/{name}")
+
+    def test_disk_that_fills_up(self):
+        """While training goes on and a thread writes a checkpoint."""
+        self.dataset()
+        disk = self.small_disk(6)
+        self.run_dir = f"{disk}/run"
+        config = self.config(model=[experiments.dense(6000), "relu", experiments.dense(3)],
+                             checkpoint={"every_steps": 2})
+        args = ["train", config, "--run-dir", self.run_dir, "--resume", "--set"]
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                with ThreadPoolExecutor() as pool:
+                    run = pool.submit(lockstep_test.run, *args, "train.epochs=1000000",
+                                      ranks=ranks)
+                    deadline = time.monotonic() + 60
+                    best = f"{self.run_dir}/checkpoints/best.h5"  # an epoch is done
+                    while not (run.done() or time.monotonic() > deadline or os.path.exists(best)):
+                        time.sleep(0.05)
+                    while not run.done():  # files that come and go leave room again
+                        self.fill(disk, 1 << 16, "ab")
+                        time.sleep(0.02)
+                    r = run.result()
+                self.assertEqual((r.code, r.err.count("lockstep: error:")), (1, 1), repr(r))
+                self.assertIn(f"error: {self.run_dir}/", r.err)
+                self.assertIn("No space left on device", r.err)
+                os.remove(f"{disk}/filler")
+                fault_runs.check_checkpoints(self.run_dir, 1)
+                self.assertFalse([n for n in os.listdir(f"{self.run_dir}/checkpoints")
+                                  if ".tmp-" in n])
+                with h5py.File(self.last(), "r") as f:
+                    epochs = int(f["state"].attrs["epoch"]) + 1
+                self.ok(*args, f"train.epochs={epochs}")
+                self.ok("train", config, "--run-dir", self.path("straight"), "--overwrite",
+                        "--set", f"train.epochs={epochs}", "--set", "checkpoint.every_steps=1000")
+                fault_runs.check_finished(
+                    self.run_dir, fault_runs.hash_of(self.path("straight/checkpoints/last.h5")),
+                    epochs)
+                shutil.rmtree(self.run_dir)
 
     # ---- divergence ----
 

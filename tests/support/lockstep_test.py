@@ -30,9 +30,10 @@ class Result:
         return f"exit code {self.code}\nstdout:\n{self.out}\nstderr:\n{self.err}"
 
 
-def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=()):
+def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=(),
+        program=LOCKSTEP):
     """Runs `lockstep ARGS`, under mpiexec where ranks > 0."""
-    command = [LOCKSTEP, *map(str, args)]
+    command = [program, *map(str, args)]
     if ranks:
         command = [MPIEXEC, *mpi_args, "-n", str(ranks), *command]
     environment = dict(os.environ)

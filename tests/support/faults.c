@@ -1,0 +1,324 @@
+/* Calls that fail when a test wants them to: what the linker's --wrap puts between lockstep and
+ * the system, zlib, Jansson and MPI.
+ *
+ * Why here: `lockstep-faults` is lockstep's own object files linked with this one, so that every
+ * place that can fail is made to, and the product holds no code for it. Each row WRAP... below is
+ * a function that can fail; CMake reads the names from here. Never fails what is said on stderr:
+ * the tests look at it.
+ *
+ *   LOCKSTEP_FAULT=RANK:FUNCTION:COUNT[+][:ERRNO|:short]
+ *       the COUNT-th call of FUNCTION in the process of this rank fails ("+": and all later ones),
+ *       with an error number, or after half of what was to be written ("short")
+ *   LOCKSTEP_FAULT_COUNTS=PREFIX
+ *       at its end every process writes to PREFIX.RANK how often each function was called
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <mpi.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <yaml.h>
+#include <zlib.h>
+
+typedef struct point {
+    const char *name;
+    int number; /* its usual errno */
+    atomic_long calls;
+    struct point *next;
+} point;
+
+static struct {
+    point *points;
+    const char *name, *counts;
+    int rank, number;
+    long count;
+    bool later_too, half;
+    _Atomic(FILE *) broken; /* a stream whose operation failed: ferror knows of it */
+} faults;
+
+static int own_rank(void) {
+    const char *text = getenv("OMPI_COMM_WORLD_RANK");
+    if (text == NULL)
+        text = getenv("PMIX_RANK");
+    return text != NULL ? atoi(text) : 0;
+}
+
+__attribute__((constructor(200))) static void read_environment(void) {
+    static char text[128];
+    const char *given = getenv("LOCKSTEP_FAULT");
+    faults.rank = own_rank();
+    faults.counts = getenv("LOCKSTEP_FAULT_COUNTS");
+    if (given == NULL)
+        return;
+    snprintf(text, sizeof text, "%s", given);
+    char *rest = text;
+    const char *rank = strsep(&rest, ":"), *name = strsep(&rest, ":"), *count = strsep(&rest, ":");
+    if (count == NULL) {
+        dprintf(2, "LOCKSTEP_FAULT: expected RANK:FUNCTION:COUNT, got %s\n", given);
+        _exit(125);
+    }
+    if (atoi(rank) != faults.rank)
+        return;
+    faults.name = name;
+    faults.count = atol(count);
+    faults.later_too = strchr(count, '+') != NULL;
+    faults.half = rest != NULL && strcmp(rest, "short") == 0;
+    faults.number = rest != NULL ? atoi(rest) : 0;
+}
+
+__attribute__((destructor)) static void write_counts(void) {
+    char path[4096];
+    if (faults.counts == NULL)
+        return;
+    snprintf(path, sizeof path, "%s.%d", faults.counts, faults.rank);
+    int fd = creat(path, 0666);
+    for (const point *p = faults.points; p != NULL; p = p->next)
+        dprintf(fd, "%s %ld\n", p->name, (long)p->calls);
+    close(fd);
+}
+
+/* Counts the call; whether it is to fail, with errno set. */
+static bool fails(point *p) {
+    long n = ++p->calls;
+    if (faults.name == NULL || strcmp(p->name, faults.name) != 0)
+        return false;
+    if (n != faults.count && !(faults.later_too && n > faults.count))
+        return false;
+    errno = faults.number != 0 ? faults.number : p->number;
+    return true;
+}
+
+static bool fails_on(point *p, FILE *stream) {
+    if (stream == stderr || !fails(p))
+        return false;
+    faults.broken = stream;
+    return true;
+}
+
+#define POINT(name, number)                                                                        \
+    static point point_##name = {#name, number, 0, NULL};                                          \
+    __attribute__((constructor(101))) static void add_##name(void) {                               \
+        point_##name.next = faults.points;                                                         \
+        faults.points = &point_##name;                                                             \
+    }
+
+#define WRAP(type, name, number, bad, parameters, arguments)                                       \
+    POINT(name, number)                                                                            \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters {                                                                \
+        return fails(&point_##name) ? (bad) : __real_##name arguments;                             \
+    }
+
+/* A stream's operation: the last parameter is f. */
+#define WRAP_STREAM(type, name, number, bad, parameters, arguments)                                \
+    POINT(name, number)                                                                            \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters {                                                                \
+        return fails_on(&point_##name, f) ? (bad) : __real_##name arguments;                       \
+    }
+
+#define WRAP_MPI(name, parameters, arguments)                                                      \
+    WRAP(int, MPI_##name, 0, MPI_ERR_OTHER, parameters, arguments)
+
+/* ---- files and directories ---- */
+
+WRAP(int, access, EIO, -1, (const char *path, int mode), (path, mode))
+WRAP(int, fstat, EIO, -1, (int fd, struct stat *out), (fd, out))
+WRAP(int, fsync, EIO, -1, (int fd), (fd))
+WRAP(int, ftruncate, EIO, -1, (int fd, off_t size), (fd, size))
+WRAP(char *, getcwd, ENOENT, NULL, (char *path, size_t size), (path, size))
+WRAP(int, link, EIO, -1, (const char *old, const char *new), (old, new))
+WRAP(off_t, lseek, EIO, -1, (int fd, off_t place, int from), (fd, place, from))
+WRAP(int, mkdir, ENOSPC, -1, (const char *path, mode_t mode), (path, mode))
+WRAP(DIR *, opendir, EIO, NULL, (const char *path), (path))
+WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+WRAP(struct dirent *, readdir, EIO, NULL, (DIR * entries), (entries))
+WRAP(int, rename, EIO, -1, (const char *old, const char *new), (old, new))
+WRAP(int, stat, EIO, -1, (const char *path, struct stat *out), (path, out))
+WRAP(int, unlink, EIO, -1, (const char *path), (path))
+WRAP(int, unlinkat, EIO, -1, (int fd, const char *path, int flags), (fd, path, flags))
+
+/* What is closed is closed, whatever it says. */
+WRAP(int, close, EIO, (__real_close(fd), errno = EIO, -1), (int fd), (fd))
+WRAP(int, closedir, EIO, (__real_closedir(d), errno = EIO, -1), (DIR * d), (d))
+
+/* The third argument is a number or an address, or is not there and nobody looks at it. */
+#define WRAP_VARIADIC(name, number, first_type, second_type)                                       \
+    POINT(name, number)                                                                            \
+    int __real_##name(first_type, second_type, ...);                                               \
+    int __wrap_##name(first_type, second_type, ...);                                               \
+    int __wrap_##name(first_type a, second_type b, ...) {                                          \
+        va_list rest;                                                                              \
+        va_start(rest, b);                                                                         \
+        void *third = va_arg(rest, void *);                                                        \
+        va_end(rest);                                                                              \
+        return fails(&point_##name) ? -1 : __real_##name(a, b, third);                             \
+    }
+WRAP_VARIADIC(open, EIO, const char *, int)
+WRAP_VARIADIC(fcntl, ENOLCK, int, int)
+WRAP_VARIADIC(ioctl, ENOTTY, int, unsigned long)
+
+POINT(pwrite, ENOSPC)
+ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at) {
+    if (!fails(&point_pwrite))
+        return __real_pwrite(fd, p, n, at);
+    return faults.half ? __real_pwrite(fd, p, n / 2, at) : -1;
+}
+
+/* ---- streams ---- */
+
+WRAP(FILE *, fopen, EIO, NULL, (const char *path, const char *mode), (path, mode))
+WRAP(FILE *, popen, EAGAIN, NULL, (const char *command, const char *mode), (command, mode))
+WRAP(int, pclose, ECHILD, (__real_pclose(f), errno = ECHILD, -1), (FILE * f), (f))
+WRAP_STREAM(int, fclose, ENOSPC, (__real_fclose(f), errno = ENOSPC, EOF), (FILE * f), (f))
+WRAP_STREAM(int, fflush, ENOSPC, EOF, (FILE * f), (f))
+WRAP_STREAM(int, fputs, ENOSPC, EOF, (const char *text, FILE *f), (text, f))
+WRAP_STREAM(int, fputc, ENOSPC, EOF, (int c, FILE *f), (c, f))
+WRAP_STREAM(char *, fgets, EIO, NULL, (char *text, int n, FILE *f), (text, n, f))
+WRAP_STREAM(size_t, fread, EIO, 0, (void *p, size_t size, size_t n, FILE *f), (p, size, n, f))
+WRAP_STREAM(size_t, fwrite, ENOSPC, faults.half ? __real_fwrite(p, size, n / 2, f) : 0,
+            (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f))
+WRAP(gzFile, gzdopen, ENOMEM, NULL, (int fd, const char *mode), (fd, mode))
+WRAP(int, gzbuffer, ENOMEM, -1, (gzFile f, unsigned size), (f, size))
+WRAP(int, gzread, EIO, -1, (gzFile f, void *p, unsigned n), (f, p, n))
+
+/* What is printed to stdout. */
+POINT(puts, ENOSPC)
+int __real_puts(const char *text);
+int __wrap_puts(const char *text);
+int __wrap_puts(const char *text) {
+    return fails_on(&point_puts, stdout) ? EOF : __real_puts(text);
+}
+
+POINT(putchar, ENOSPC)
+int __real_putchar(int c);
+int __wrap_putchar(int c);
+int __wrap_putchar(int c) {
+    return fails_on(&point_putchar, stdout) ? EOF : __real_putchar(c);
+}
+
+POINT(printf, ENOSPC)
+int __wrap_printf(const char *format, ...);
+int __wrap_printf(const char *format, ...) {
+    va_list rest;
+    va_start(rest, format);
+    int n = fails_on(&point_printf, stdout) ? -1 : vprintf(format, rest);
+    va_end(rest);
+    return n;
+}
+
+POINT(fprintf, ENOSPC)
+int __wrap_fprintf(FILE *f, const char *format, ...);
+int __wrap_fprintf(FILE *f, const char *format, ...) {
+    va_list rest;
+    va_start(rest, format);
+    int n = fails_on(&point_fprintf, f) ? -1 : vfprintf(f, format, rest);
+    va_end(rest);
+    return n;
+}
+
+int __real_ferror(FILE *f);
+int __wrap_ferror(FILE *f);
+int __wrap_ferror(FILE *f) {
+    return f == faults.broken || __real_ferror(f);
+}
+
+/* ---- memory, threads and the machine ---- */
+
+/* Jansson keeps its error code behind the text. */
+static json_t *no_memory(json_error_t *e) {
+    if (e != NULL)
+        e->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory;
+    return NULL;
+}
+
+WRAP(void *, calloc, ENOMEM, NULL, (size_t n, size_t size), (n, size))
+WRAP(int, posix_memalign, ENOMEM, errno, (void **p, size_t edge, size_t n), (p, edge, n))
+WRAP(int, madvise, EINVAL, -1, (void *p, size_t n, int advice), (p, n, advice))
+WRAP(XXH3_state_t *, XXH3_createState, ENOMEM, NULL, (void), ())
+WRAP(int, yaml_parser_initialize, ENOMEM, 0, (yaml_parser_t * parser), (parser))
+WRAP(json_t *, json_array, ENOMEM, NULL, (void), ())
+WRAP(json_t *, json_integer, ENOMEM, NULL, (json_int_t value), (value))
+WRAP(json_t *, json_object, ENOMEM, NULL, (void), ())
+WRAP(json_t *, json_real, ENOMEM, NULL, (double value), (value))
+WRAP(json_t *, json_string, ENOMEM, NULL, (const char *text), (text))
+WRAP(char *, json_dumps, ENOMEM, NULL, (const json_t *o, size_t flags), (o, flags))
+WRAP(json_t *, json_loads, ENOMEM, no_memory(e), (const char *text, size_t flags, json_error_t *e),
+     (text, flags, e))
+WRAP(json_t *, json_loadb, ENOMEM, no_memory(e),
+     (const char *text, size_t n, size_t flags, json_error_t *e), (text, n, flags, e))
+WRAP(int, json_object_set_new, ENOMEM, (json_decref(v), -1),
+     (json_t * o, const char *key, json_t *v), (o, key, v))
+WRAP(int, json_array_append_new, ENOMEM, (json_decref(v), -1), (json_t * a, json_t *v), (a, v))
+WRAP(int, pthread_create, EAGAIN, errno,
+     (pthread_t * thread, const pthread_attr_t *how, void *(*start)(void *), void *context),
+     (thread, how, start, context))
+WRAP(int, gethostname, ENAMETOOLONG, -1, (char *name, size_t size), (name, size))
+WRAP(int, getrusage, EINVAL, -1, (int who, struct rusage *out), (who, out))
+WRAP(int, kill, EPERM, -1, (pid_t process, int number), (process, number))
+WRAP(int, sched_getaffinity, EINVAL, -1, (pid_t process, size_t size, cpu_set_t *set),
+     (process, size, set))
+WRAP(int, sched_setaffinity, EINVAL, -1, (pid_t process, size_t size, const cpu_set_t *set),
+     (process, size, set))
+WRAP(int, sigaction, EINVAL, -1, (int n, const struct sigaction *new, struct sigaction *old),
+     (n, new, old))
+
+/* ---- messages: the call does nothing and says so ---- */
+
+WRAP_MPI(Allgather,
+         (const void *mine, int n, MPI_Datatype type, void *all, int n_all, MPI_Datatype type_all,
+          MPI_Comm comm),
+         (mine, n, type, all, n_all, type_all, comm))
+WRAP_MPI(Comm_dup, (MPI_Comm comm, MPI_Comm *out), (comm, out))
+WRAP_MPI(Comm_free, (MPI_Comm * comm), (comm))
+WRAP_MPI(Comm_rank, (MPI_Comm comm, int *rank), (comm, rank))
+WRAP_MPI(Comm_set_errhandler, (MPI_Comm comm, MPI_Errhandler handler), (comm, handler))
+WRAP_MPI(Comm_size, (MPI_Comm comm, int *size), (comm, size))
+WRAP_MPI(Comm_split_type, (MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *out),
+         (comm, type, key, info, out))
+WRAP_MPI(Finalize, (void), ())
+WRAP_MPI(Ibcast,
+         (void *data, int n, MPI_Datatype type, int root, MPI_Comm comm, MPI_Request *request),
+         (data, n, type, root, comm, request))
+WRAP_MPI(Init_thread, (int *argc, char ***argv, int wanted, int *provided),
+         (argc, argv, wanted, provided))
+WRAP_MPI(Iprobe, (int from, int tag, MPI_Comm comm, int *there, MPI_Status *status),
+         (from, tag, comm, there, status))
+WRAP_MPI(Irecv,
+         (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
+          MPI_Request *request),
+         (data, n, type, from, tag, comm, request))
+WRAP_MPI(Isend,
+         (const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
+          MPI_Request *request),
+         (data, n, type, to, tag, comm, request))
+WRAP_MPI(Recv,
+         (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
+          MPI_Status *status),
+         (data, n, type, from, tag, comm, status))
+WRAP_MPI(Sendrecv,
+         (const void *data, int n, MPI_Datatype type, int to, int tag, void *into, int n_into,
+          MPI_Datatype type_into, int from, int tag_from, MPI_Comm comm, MPI_Status *status),
+         (data, n, type, to, tag, into, n_into, type_into, from, tag_from, comm, status))
+WRAP_MPI(Test, (MPI_Request * request, int *done, MPI_Status *status), (request, done, status))
+WRAP_MPI(Testall, (int n, MPI_Request *request, int *done, MPI_Status *status),
+         (n, request, done, status))
+WRAP_MPI(Waitall, (int n, MPI_Request *request, MPI_Status *status), (n, request, status))
