@@ -197,6 +197,14 @@ const char *ls_h5_path(const ls_h5 *file) {
     return file->path;
 }
 
+ls_status ls_h5_size(const ls_h5 *file, uint64_t *bytes) {
+    struct stat about;
+    if (fstat(file->disk.fd, &about) != 0)
+        return ls_fail_errno(LS_ERR_DATA, file->path, "look at");
+    *bytes = (uint64_t)about.st_size;
+    return LS_OK;
+}
+
 char *ls_h5_version(char *buffer) {
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);

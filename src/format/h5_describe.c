@@ -1,7 +1,6 @@
 /* HDF5 arrays: what they are, and whether there is data behind what they promise.
  * Why here: see lockstep/format/h5.h. Never reads an element: that is h5_array.c. */
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "h5_private.h"
 #include "packing.h"
@@ -148,7 +147,7 @@ static ls_status check_stored(const ls_h5 *file, const char *name, const ls_h5_i
 
 static ls_status check_storage(const ls_h5 *file, const char *name, hid_t id,
                                const ls_h5_info *info) {
-    struct stat about;
+    uint64_t bytes = 0;
     const hid_t creation = H5Dget_create_plist(id);
     if (creation < 0)
         return ls_h5_fail(file, name, "read the array's header");
@@ -157,9 +156,8 @@ static ls_status check_storage(const ls_h5 *file, const char *name, hid_t id,
     if (elsewhere)
         return ls_hint(ls_fail(LS_ERR_DATA, file->path, "%s: its values are in other files", name),
                        "copy them into one file");
-    if (fstat(file->disk.fd, &about) != 0)
-        return ls_fail_errno(LS_ERR_DATA, file->path, "look at");
-    return check_stored(file, name, info, (double)H5Dget_storage_size(id), (double)about.st_size);
+    LS_TRY(ls_h5_size(file, &bytes));
+    return check_stored(file, name, info, (double)H5Dget_storage_size(id), (double)bytes);
 }
 
 ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) {

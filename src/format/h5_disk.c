@@ -26,6 +26,7 @@
 typedef struct open_disk {
     H5FD_t base; /* must be first: HDF5 sees this part */
     ls_h5_disk *disk;
+    bool read_only;
     haddr_t end_allocated, end_written;
 } open_disk;
 
@@ -47,6 +48,7 @@ static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t
         return NULL;
     }
     d->disk = info->disk;
+    d->read_only = !(flags & H5F_ACC_RDWR);
     d->end_written = (haddr_t)end;
     return &d->base;
 }
@@ -79,13 +81,17 @@ static haddr_t disk_get_eof(const H5FD_t *file, H5FD_mem_t type) {
     return ((const open_disk *)file)->end_written;
 }
 
-/* What lies behind the file's end reads as zeros, as HDF5 expects. */
+/* While a file is written, what lies behind its end reads as zeros, as HDF5 expects. In a finished
+ * file only damage points there: HDF5 would ask for as many zeros as a length in it says. */
 static herr_t disk_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                         void *buffer) {
     (void)type;
     (void)transfer;
-    ls_h5_disk *disk = ((open_disk *)file)->disk;
+    const open_disk *d = (const open_disk *)file;
+    ls_h5_disk *disk = d->disk;
     char *p = buffer;
+    if (d->read_only && (address > d->end_written || size > d->end_written - address))
+        return -1;
     while (size > 0) {
         const ssize_t n = pread(disk->fd, p, size, (off_t)address);
         if (n < 0 && errno == EINTR)

@@ -10,7 +10,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "h5_private.h"
 #include "lockstep/base/memory.h"
@@ -200,7 +199,6 @@ static ls_status add_string(h5_heap *heap, const char *reference, ls_strings *ou
 
 /* Sizes of the file's addresses and lengths, and where its addresses count from. */
 static ls_status measure(h5_heap *heap) {
-    struct stat about;
     hsize_t base = 0;
     const hid_t creation = H5Fget_create_plist(heap->file->id);
     const bool ok = creation >= 0 &&
@@ -210,10 +208,8 @@ static ls_status measure(h5_heap *heap) {
         H5Pclose(creation);
     if (!ok)
         return ls_h5_fail(heap->file, heap->array, "read the strings");
-    if (fstat(heap->file->disk.fd, &about) != 0)
-        return ls_fail_errno(LS_ERR_DATA, heap->file->path, "look at");
+    LS_TRY(ls_h5_size(heap->file, &heap->end));
     heap->base = base;
-    heap->end = (uint64_t)about.st_size;
     if (heap->address_bytes > 8 || heap->size_bytes > 8 || heap->base > heap->end)
         return damaged(heap);
     return LS_OK;

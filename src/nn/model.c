@@ -81,8 +81,7 @@ static ls_status cut_blocks(ls_model *m) {
     return LS_OK;
 }
 
-static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
-                            const ls_shape *in) {
+static ls_status plan_layers(ls_model *m, const ls_choice_list *config, const ls_shape *in) {
     if (config->count == 0)
         return ls_fail(LS_ERR_CONFIG, "model", "it has no layers");
     m->n_layers = config->count;
@@ -93,6 +92,12 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
         LS_TRY(plan_layer(m, i, &config->items[i], &m->out));
         m->out = m->layers[i].out;
     }
+    return LS_OK;
+}
+
+static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
+                            const ls_shape *in) {
+    LS_TRY(plan_layers(m, config, in));
     m->in_size = ls_shape_size(in);
     m->out_size = ls_shape_size(&m->out);
     m->n_active = m->n_layers - (absorbs(loss, m->layers[m->n_layers - 1].type) ? 1 : 0);
@@ -116,6 +121,23 @@ ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, c
     }
     *out = m;
     return LS_OK;
+}
+
+ls_status ls_model_count(const ls_choice_list *config, const ls_shape *in, double *weights) {
+    ls_model m = {0};
+    ls_status st = plan_layers(&m, config, in);
+    *weights = 0;
+    for (size_t i = 0; st == LS_OK && i < m.n_layers; i++)
+        for (size_t k = 0; k < m.layers[i].n_params; k++) {
+            const ls_param_spec *spec = &m.plans[i].param[k];
+            double count = 1;
+            for (int d = 0; d < spec->rank; d++)
+                count *= (double)spec->dim[d];
+            *weights += count;
+        }
+    ls_free(m.layers);
+    ls_free(m.plans);
+    return st;
 }
 
 void ls_model_destroy(ls_model *m) {

@@ -152,6 +152,21 @@ static ls_status as_data_error(ls_status st) {
     return LS_ERR_DATA;
 }
 
+/* No memory for weights that the file can not hold: they are not compressed. */
+static ls_status check_weights(ls_h5 *file, const ls_trained *t, size_t inputs) {
+    const ls_shape in = {1, {inputs}};
+    double weights = 0;
+    uint64_t bytes = 0;
+    LS_TRY(as_data_error(ls_model_count(&t->config.model, &in, &weights)));
+    LS_TRY(ls_h5_size(file, &bytes));
+    if (weights * sizeof(float) > (double)bytes)
+        return ls_hint(ls_fail(LS_ERR_DATA, ls_h5_path(file),
+                               "/config tells of %.0f weights, more than the file can hold",
+                               weights),
+                       "the checkpoint is damaged or was not written by lockstep");
+    return LS_OK;
+}
+
 ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
     char *config = NULL;
     LS_TRY(ls_h5_read_text(file, "/config", &config));
@@ -166,5 +181,6 @@ ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
     size_t inputs = ls_transforms_outputs(t->transforms);
     if (inputs == 0 || inputs > MAX_INPUTS)
         return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/transforms gives %zu features", inputs);
+    LS_TRY(check_weights(file, t, inputs));
     return as_data_error(ls_trained_plan_model(t, inputs));
 }

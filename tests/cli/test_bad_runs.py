@@ -224,6 +224,27 @@ class BadRuns(refusals.TestCase):
         self.train("--set", "data.split={train: 1.0}")
         return data
 
+    def test_checkpoint_that_asks_for_all_memory(self):
+        """A small file from a stranger."""
+        self.dataset()
+        for name, edit, says in (
+                ("config", lambda f: self.set_text(f, "config", "units: 3", "units: 16777216"),
+                 "more than the file can hold"),
+                ("transforms", lambda f: f["transforms"].attrs.update(
+                    {"inputs": np.uint64(1 << 28), "outputs": np.uint64(1 << 28)}),
+                 "more columns than the file can hold")):
+            with self.subTest(name=name):
+                self.train("--overwrite")
+                with experiments.edit_checkpoint(self.last()) as f:
+                    edit(f)
+                self.refused(3, [self.last(), f"/{name}", says], "inspect", self.last(), ranks=(0,))
+
+    def set_text(self, file, name, old, new):
+        text = file[name][()].decode()
+        self.assertIn(old, text)
+        del file[name]
+        file[name] = text.replace(old, new)
+
     def test_evaluate_on_data_that_does_not_fit(self):
         self.named()
         other = self.path("o.h5")

@@ -53,8 +53,11 @@ static bool name_place(void *address) {
     if (dladdr(address, &about) == 0 || strstr(about.dli_fname, "libhdf5") == NULL)
         return false;
     shared->in_hdf5 = true;
-    snprintf(shared->place, sizeof shared->place, "%s",
-             about.dli_sname != NULL ? about.dli_sname : "?");
+    if (about.dli_sname != NULL)
+        snprintf(shared->place, sizeof shared->place, "%s", about.dli_sname);
+    else /* a function that is not exported */
+        snprintf(shared->place, sizeof shared->place, "libhdf5+0x%zx",
+                 (size_t)((const char *)address - (const char *)about.dli_fbase));
     return true;
 }
 
@@ -82,6 +85,7 @@ static void on_report(const char *text) {
             break; /* of the first stack: the others tell where the memory came from */
     }
     keep_counters();
+    _exit(99); /* before libFuzzer keeps what is not this input */
 }
 
 static void set_handlers(void) {

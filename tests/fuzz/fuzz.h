@@ -30,6 +30,9 @@ fuzz_part fuzz_cut(fuzz_part *rest);
 /* The path of a file with these bytes, until the next call with the same slot (0 to 3). */
 const char *fuzz_file(unsigned slot, const uint8_t *data, size_t size);
 
+/* Makes the seal right of a file that begins like a sealed checkpoint. */
+void fuzz_mend_seal(uint8_t *file, size_t size);
+
 /* A path in a folder of this process for what the reader writes. */
 const char *fuzz_output(void);
 

@@ -1,35 +1,19 @@
 /* Fuzzes the reader of checkpoints with its weights, as inspect and resume use it. Input: an HDF5
  * file, and a last byte that chooses the options. A seal at its beginning is made right, so that
  * the fuzzer gets behind it. Why here: see fuzz.h. */
-#include <stdio.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/report/inspect.h"
 #include "lockstep/train/checkpoint.h"
-
-enum { SEAL_BYTES = 512 };
-
-/* As h5_seal.c writes it. */
-static void mend_seal(uint8_t *file, size_t size) {
-    char hex[40];
-    const size_t label = strlen(LS_CHECKPOINT_FORMAT);
-    if (size <= SEAL_BYTES || memcmp(file, LS_CHECKPOINT_FORMAT, label) != 0)
-        return;
-    ls_print_hash(ls_hash_bytes(file + SEAL_BYTES, size - SEAL_BYTES), hex);
-    memset(file, 0, SEAL_BYTES);
-    snprintf((char *)file, SEAL_BYTES, "%s\nxxh3_128 of what follows these %d bytes: %s\n",
-             LS_CHECKPOINT_FORMAT, SEAL_BYTES, hex);
-}
 
 static void run(const uint8_t *data, size_t size) {
     const unsigned options = data[size - 1];
     uint8_t *file = NULL;
     fuzz_expect(ls_alloc(size, 1, "file", &file) == LS_OK, "memory");
     memcpy(file, data, size - 1);
-    mend_seal(file, size - 1);
+    fuzz_mend_seal(file, size - 1);
     const char *path = fuzz_file(0, file, size - 1);
     ls_free(file);
     ls_buffer text = {0};

@@ -36,7 +36,10 @@ ls_mpi_settings
 ls_build fuzz
 export OMP_NUM_THREADS=1
 # What ends in HDF5 leaves its memory behind; in the other targets libFuzzer looks for leaks.
-export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+# A request of lockstep for more than max_allocation_size_mb fails, and that is a finding; one of
+# HDF5 may fail, too, or is never written to: there the memory in use is what counts.
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=4096
+export UBSAN_OPTIONS=print_stacktrace=1
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 [ ! -w /dev/shm ] || TMPDIR=$(mktemp -d -p /dev/shm)
@@ -46,6 +49,8 @@ python=$(command -v /usr/bin/python3 || command -v python3)
 PYTHONDONTWRITEBYTECODE=1 "$python" "$ls_home/tests/fuzz/seeds.py" "$ls_build_dir/lockstep" \
     "$work/seeds" || ls_die "the seeds could not be made"
 
+export FUZZ_TEMPLATES=$work/seeds/templates
+
 # fuzz TARGET: runs it until the time is up, again after each finding, at most ten times.
 fuzz() {
     local target=$1 found=$ls_build_dir/found/$1 corpus=$ls_build_dir/corpus/$1 log=$work/$1.log
@@ -54,17 +59,21 @@ fuzz() {
     rm -rf -- "$found"
     mkdir -p -- "$found" "$corpus"
     [ ! -f "$work/seeds/$target.dict" ] || options+=("-dict=$work/seeds/$target.dict")
-    if grep -q fuzz_apart "$ls_home/tests/fuzz/fuzz_$target.c"; then leaks=0; fi
+    if grep -q 'fuzz_apart(run' "$ls_home/tests/fuzz/fuzz_$target.c"; then
+        leaks=0
+        options+=(-malloc_limit_mb=8192)
+    fi
     for run in 1 2 3 4 5 6 7 8 9 10; do
         left=$((seconds - ($(ls_now) - began)))
-        [ "$left" -gt 0 ] || break
+        if [ "$left" -le 0 ] || [ ! -d "$work/seeds" ]; then break; fi
         if FUZZ_KEEP=$found ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=$leaks" \
             "$ls_build_dir/tests/fuzz/fuzz_$target" "${options[@]}" -max_len=32768 -timeout=30 \
             -rss_limit_mb=1536 -max_total_time="$left" -print_final_stats=1 \
             -artifact_prefix="$found/" "$corpus" "$work/seeds/$target" >"$log.$run" 2>&1; then
             break
         fi
-        grep -E -m1 -A40 'ERROR|runtime error|finding:' "$log.$run" >"$found/report-$run.txt" || true
+        grep -a -E -m1 -A40 'ERROR|runtime error|finding:' "$log.$run" \
+            >"$found/report-$run.txt" || true
     done
 }
 
@@ -94,7 +103,7 @@ wait
 findings=0
 printf '%-12s %12s %9s %9s %9s\n' target executions coverage findings 'in HDF5'
 for target in "${targets[@]}"; do row "$target"; done
-grep -hE '^in HDF5' "$work"/*.log.* | sed 's/^/  /;s| /.*/found/| |' | sort -u || true
+grep -ahE '^in HDF5' "$work"/*.log.* | sed 's/^/  /;s| /.*/found/| |' | sort -u || true
 ls_say "done in $(ls_since "$began")"
 if [ "$findings" -gt 0 ]; then
     for report in "$ls_build_dir"/found/*/report-*; do

@@ -184,11 +184,37 @@ def checkpoints():
         made = os.path.join(ROOT, f"run{number}", "checkpoints", "last.h5")
         sealed = read(made)
         put("checkpoint", sealed + b"\0")
-        copy_old(made, old, userblock_size=512)
-        put("checkpoint", sealed[:512] + read(old)[512:] + b"\3")
+        seal = int(re.search(rb"what follows these (\d+) bytes", sealed)[1])
+        copy_old(made, old, userblock_size=seal)
+        put("checkpoint", sealed[:seal] + read(old)[seal:] + b"\3")
         with h5py.File(old, "r+") as f:
             f.attrs["version"] = 1
-        put("checkpoint", bytes(512) + read(old)[512:] + b"\1")
+        put("checkpoint", bytes(seal) + read(old)[seal:] + b"\1")
+
+
+# ---- edits of whole files ----
+
+def edits():
+    folder = os.path.join(ROOT, "templates")
+    os.makedirs(folder)
+    for number, (target, which) in enumerate((("checkpoint", 0), ("checkpoint", 3), ("dataset", 2),
+                                              ("dataset", 6))):
+        names = sorted(os.listdir(os.path.join(ROOT, target)))
+        path = os.path.join(folder, f"{number}.h5")
+        with open(path, "wb") as f:
+            f.write(read(os.path.join(ROOT, target, names[which]))[:-1])
+        count = []
+        with h5py.File(path) as f:
+            f.visit(count.append)
+            if "config" in f:
+                text = f["config"][()]
+                put("edits", bytes([number, 1 + sorted(count).index("config"), 0, 3, 0]) + text)
+        for i in range(len(count) + 1):
+            put("edits", bytes([number, i, 0, 0]), bytes([number, i, 1, 1, 0, 2, 9, 3]),
+                bytes([number, i, 0, 2, 1, 0, 2]), bytes([number, i, 0, 3, 6]),
+                bytes([number, i, 0, 1, 7, 1, 4, 0, 0]) + b"text")
+    dictionary("edits", re.findall(r"[a-z_0-9]{3,}", lockstep("train", "--help-config")) +
+               [": ", "{", "}", "[", "]", "1e9", "2147483648", "@@@@"])
 
 
 if __name__ == "__main__":
@@ -199,3 +225,4 @@ if __name__ == "__main__":
     tables()
     datasets()
     checkpoints()
+    edits()

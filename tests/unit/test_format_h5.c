@@ -248,6 +248,26 @@ static void refuses_damaged_strings(void **state) {
     ls_strings_free(&in);
 }
 
+/* A length in a header that points far behind the file's end: HDF5 would read 2 GB of zeros. */
+static void reads_nothing_behind_the_end(void **state) {
+    (void)state;
+    ls_h5 *f = NULL;
+    char *bytes = NULL;
+    size_t length = 0;
+    uint64_t root = 0;
+    const uint32_t size = 0x7ffffff0;
+    H5Fclose(H5Fcreate(at("old.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    OK(ls_read_file(at("old.h5"), &bytes, &length));
+    memcpy(&root, bytes + 64, sizeof root); /* the root group's header, in a superblock 0 */
+    assert_true(root + 12 <= length && bytes[root] == 1);
+    memcpy(bytes + root + 8, &size, sizeof size);
+    OK(ls_write_file(at("old.h5"), bytes, length));
+    ls_free(bytes);
+    const uint64_t before = ls_peak_rss_bytes();
+    FAILS(LS_ERR_DATA, "damaged or cut short", ls_h5_open(at("old.h5"), &f));
+    assert_true(ls_peak_rss_bytes() - before < (uint64_t)1 << 28);
+}
+
 static void refuses_what_is_no_file(void **state) {
     (void)state;
     ls_h5 *f = NULL;
@@ -360,11 +380,16 @@ static void no_byte_can_be_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_what_hdf5_reads),       cmocka_unit_test(reads_what_hdf5_wrote),
-        cmocka_unit_test(keeps_strings_and_attributes), cmocka_unit_test(refuses_what_is_no_file),
-        cmocka_unit_test(files_are_reproducible),       cmocka_unit_test(full_disk_is_an_error),
-        cmocka_unit_test(no_byte_can_be_written),       cmocka_unit_test(keeps_many_strings),
+        cmocka_unit_test(writes_what_hdf5_reads),
+        cmocka_unit_test(reads_what_hdf5_wrote),
+        cmocka_unit_test(keeps_strings_and_attributes),
+        cmocka_unit_test(refuses_what_is_no_file),
+        cmocka_unit_test(files_are_reproducible),
+        cmocka_unit_test(full_disk_is_an_error),
+        cmocka_unit_test(no_byte_can_be_written),
+        cmocka_unit_test(keeps_many_strings),
         cmocka_unit_test(refuses_damaged_strings),
+        cmocka_unit_test(reads_nothing_behind_the_end),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

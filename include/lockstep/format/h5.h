@@ -73,6 +73,9 @@ void ls_h5_destroy(ls_h5 *file);
 /* What the file is called in messages. */
 const char *ls_h5_path(const ls_h5 *file);
 
+/* The file's bytes on disk. Errors: ERR_DATA. */
+ls_status ls_h5_size(const ls_h5 *file, uint64_t *bytes) LS_MUST_CHECK;
+
 /* Whether an array or group of that absolute name ("/X") is there. */
 bool ls_h5_has(const ls_h5 *file, const char *name);
 

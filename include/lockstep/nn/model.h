@@ -48,6 +48,11 @@ typedef struct ls_model {
  * the layer, ERR_MEMORY. */
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
                           ls_model **out) LS_MUST_CHECK;
+
+/* *weights = how many trained parameters such a model has, without memory for them. Errors: as
+ * ls_model_create. */
+ls_status ls_model_count(const ls_choice_list *config, const ls_shape *in,
+                         double *weights) LS_MUST_CHECK;
 void ls_model_destroy(ls_model *model);
 
 /* First values of all parameters. Errors: ERR_CONFIG. */

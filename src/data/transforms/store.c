@@ -103,7 +103,6 @@ static ls_status load_source(ls_transforms *t, ls_h5 *file, const char *group, s
         else
             t->source[j] = (uint32_t)source[j];
     }
-    t->outputs = outputs;
     ls_free(source);
     return st;
 }
@@ -163,14 +162,18 @@ static ls_status load_kinds(ls_h5 *file, const char *group, char *chain,
 
 static ls_status load_chain(ls_h5 *file, const char *group, char *chain, ls_transforms **out) {
     const ls_transform_kind *kind[LS_TRANSFORM_STEPS_MAX];
-    uint64_t inputs = 0, outputs = 0;
+    uint64_t inputs = 0, outputs = 0, bytes = 0;
     size_t count = 0;
     LS_TRY(load_kinds(file, group, chain, kind, &count));
     LS_TRY(ls_h5_read_attribute(file, group, "inputs", LS_H5_U64, 1, &inputs));
     LS_TRY(ls_h5_read_attribute(file, group, "outputs", LS_H5_U64, 1, &outputs));
     if (inputs == 0 || inputs > LS_TRANSFORM_COLUMNS_MAX || outputs == 0 || outputs > inputs)
         return fail_damaged(file, group, "numbers of columns out of bounds");
-    LS_TRY(ls_chain_create(inputs, count, out));
+    LS_TRY(ls_h5_size(file, &bytes));
+    if (outputs > bytes / sizeof(float)) /* each has a weight at least */
+        return fail_damaged(file, group, "more columns than the file can hold");
+    LS_TRY(ls_chain_create(outputs, count, out));
+    (*out)->inputs = inputs;
     if (outputs < inputs)
         LS_TRY(load_source(*out, file, group, outputs));
     for (size_t s = 0; s < count; s++)
