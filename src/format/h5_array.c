@@ -7,6 +7,7 @@
 
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
 #define CACHE_CHUNKS_MAX ((size_t)1 << 17) /* each takes 80 bytes of the cache's table */
+#define CHECKED_CHUNK_BYTES ((size_t)256 << 10)
 
 struct ls_h5_array {
     ls_h5 *file; /* not owned */
@@ -139,18 +140,55 @@ ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes, ls
     return LS_OK;
 }
 
-static bool set_creation(hid_t creation, int rank, const size_t *chunk, int gzip_level) {
+/* Chunks of as many rows as make about CHECKED_CHUNK_BYTES. */
+static void chunk_rows(int rank, const size_t *dim, size_t element_bytes, size_t *chunk) {
+    size_t row_bytes = element_bytes;
+    for (int i = 1; i < rank; i++)
+        row_bytes *= chunk[i] = dim[i];
+    const size_t rows = row_bytes < CHECKED_CHUNK_BYTES ? CHECKED_CHUNK_BYTES / row_bytes : 1;
+    chunk[0] = rows < dim[0] ? rows : dim[0];
+}
+
+static bool set_chunks(hid_t creation, int rank, const size_t *chunk, bool checked,
+                       int gzip_level) {
     hsize_t size[LS_H5_RANK_MAX];
-    if (H5Pset_obj_track_times(creation, false) < 0)
-        return false;
-    if (!chunk || rank == 0)
-        return true;
     to_hsize(rank, chunk, size);
     if (H5Pset_chunk(creation, rank, size) < 0)
         return false;
     /* Shuffled bytes of floats compress better and faster. */
-    return gzip_level <= 0 ||
-           (H5Pset_shuffle(creation) >= 0 && H5Pset_deflate(creation, (unsigned)gzip_level) >= 0);
+    if (gzip_level > 0 &&
+        (H5Pset_shuffle(creation) < 0 || H5Pset_deflate(creation, (unsigned)gzip_level) < 0))
+        return false;
+    return !checked || H5Pset_fletcher32(creation) >= 0;
+}
+
+/* A chunk that damage has hidden reads as NaN, -1 or 255, not as zeros that could be values. */
+static bool set_fill(hid_t creation, hid_t stored) {
+    const uint64_t ones = UINT64_MAX;
+    const H5T_class_t c = H5Tget_class(stored);
+    return (c != H5T_FLOAT && c != H5T_INTEGER) || H5Tget_size(stored) > sizeof ones ||
+           H5Pset_fill_value(creation, stored, &ones) >= 0;
+}
+
+hid_t ls_h5_creation(const ls_h5 *file, hid_t stored, int rank, const size_t *dim,
+                     const size_t *chunk, int gzip_level) {
+    size_t rows[LS_H5_RANK_MAX];
+    const bool checked = file->label == NULL;
+    bool empty = rank == 0;
+    for (int i = 0; i < rank; i++)
+        empty = empty || dim[i] == 0;
+    if (!empty && chunk == NULL && checked) {
+        chunk_rows(rank, dim, H5Tget_size(stored), rows);
+        chunk = rows;
+    }
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    if (creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0 &&
+        (empty || chunk == NULL || set_chunks(creation, rank, chunk, checked, gzip_level)) &&
+        (!checked || set_fill(creation, stored)))
+        return creation;
+    if (creation >= 0)
+        H5Pclose(creation);
+    return -1;
 }
 
 ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
@@ -160,10 +198,11 @@ ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, i
     *out = NULL;
     LS_TRY(ls_h5_make_parents(file, name));
     ls_status st = new_array(file, name, &a);
-    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t creation =
+        ls_h5_creation(file, ls_h5_stored_type(stored), rank, dim, chunk, gzip_level);
     if (st == LS_OK) {
         a->space = ls_h5_space(rank, dim);
-        if (a->space >= 0 && creation >= 0 && set_creation(creation, rank, chunk, gzip_level))
+        if (a->space >= 0 && creation >= 0)
             a->id = H5Dcreate2(file->id, name, ls_h5_stored_type(stored), a->space, H5P_DEFAULT,
                                creation, H5P_DEFAULT);
         st = a->id < 0 ? ls_h5_fail(file, name, "create the array")

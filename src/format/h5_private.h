@@ -26,7 +26,8 @@ struct ls_h5 {
     hid_t id;
     char *path;
     bool writable;
-    const char *label; /* of the seal that closing writes; NULL: none */
+    const char *label; /* of the seal that closing writes; NULL: none, and arrays that are created
+                          get checksums of their own, which HDF5 verifies (Fletcher-32) */
     ls_h5_disk disk;
 };
 
@@ -62,6 +63,12 @@ hid_t ls_h5_stored_type(ls_h5_type type);
 
 /* A type for strings of variable length in UTF-8; negative on failure. */
 hid_t ls_h5_text_type(void);
+
+/* How an array is created: with rank 0 or no elements chunk is not used. chunk NULL: contiguous, or
+ * where the file has no seal in chunks of rows, for their checksums. Negative on failure; closed
+ * with H5Pclose. */
+hid_t ls_h5_creation(const ls_h5 *file, hid_t stored, int rank, const size_t *dim,
+                     const size_t *chunk, int gzip_level);
 
 /* A data space: scalar for rank 0. */
 hid_t ls_h5_space(int rank, const size_t *dim);

@@ -6,6 +6,8 @@
 #include "h5_private.h"
 #include "lockstep/base/memory.h"
 
+#define PADDED_BYTES_MAX ((size_t)64 << 20)
+
 hid_t ls_h5_text_type(void) {
     const hid_t type = H5Tcopy(H5T_C_S1);
     if (type >= 0 &&
@@ -74,14 +76,14 @@ ls_status ls_h5_read_strings(ls_h5 *file, const char *name, ls_strings *out) {
     return st;
 }
 
-/* Writes count strings as a one-dimensional array, or one as a scalar. */
-static ls_status write_text(ls_h5 *file, const char *name, int rank, size_t count,
-                            const char *const *text) {
+/* Writes an array of strings from what lies in memory as `type`. */
+static ls_status write_text(ls_h5 *file, const char *name, hid_t type, int rank, size_t count,
+                            const void *text) {
     LS_TRY(ls_h5_make_parents(file, name));
-    const hid_t type = ls_h5_text_type(), space = ls_h5_space(rank, &count);
-    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t space = ls_h5_space(rank, &count);
+    const hid_t creation = ls_h5_creation(file, type, rank, &count, NULL, 0);
     hid_t id = -1;
-    if (type >= 0 && space >= 0 && creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
+    if (space >= 0 && creation >= 0)
         id = H5Dcreate2(file->id, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     const bool ok =
         id >= 0 && (count == 0 || H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
@@ -92,17 +94,52 @@ static ls_status write_text(ls_h5 *file, const char *name, int rank, size_t coun
         H5Pclose(creation);
     if (space >= 0)
         H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
     return st;
 }
 
+static ls_status write_variable(ls_h5 *file, const char *name, int rank, size_t count,
+                                const char *const *text) {
+    const hid_t type = ls_h5_text_type();
+    if (type < 0)
+        return ls_h5_fail(file, name, "write the strings");
+    const ls_status st = write_text(file, name, type, rank, count, text);
+    H5Tclose(type);
+    return st;
+}
+
+static ls_status write_fixed(ls_h5 *file, const char *name, size_t count, size_t width,
+                             const char *const *text) {
+    char *padded = NULL;
+    LS_TRY(ls_alloc(count, width, "strings", &padded));
+    for (size_t i = 0; i < count; i++)
+        memcpy(padded + i * width, text[i], strlen(text[i]));
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    ls_status st = LS_OK;
+    if (type < 0 || H5Tset_size(type, width) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+        H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+        st = ls_h5_fail(file, name, "write the strings");
+    else
+        st = write_text(file, name, type, 1, count, padded);
+    if (type >= 0)
+        H5Tclose(type);
+    ls_free(padded);
+    return st;
+}
+
+/* Checksums are of what stands in an array, and strings of variable length stand elsewhere. So
+ * where arrays have checksums strings are padded to one length, unless that takes too much. */
 ls_status ls_h5_write_strings(ls_h5 *file, const char *name, const ls_strings *in) {
     const char **text = NULL;
+    size_t width = 1;
     LS_TRY(ls_alloc(in->count, sizeof *text, "strings", &text));
-    for (size_t i = 0; i < in->count; i++)
+    for (size_t i = 0; i < in->count; i++) {
         text[i] = ls_strings_at(in, i);
-    const ls_status st = write_text(file, name, 1, in->count, text);
+        const size_t length = strlen(text[i]);
+        width = length > width ? length : width;
+    }
+    const bool fixed = file->label == NULL && width <= PADDED_BYTES_MAX / (in->count + 1);
+    const ls_status st = fixed ? write_fixed(file, name, in->count, width, text)
+                               : write_variable(file, name, 1, in->count, text);
     ls_free(text);
     return st;
 }
@@ -126,7 +163,7 @@ ls_status ls_h5_read_text(ls_h5 *file, const char *name, char **out) {
 }
 
 ls_status ls_h5_write_text(ls_h5 *file, const char *name, const char *text) {
-    return write_text(file, name, 0, 1, &text);
+    return write_variable(file, name, 0, 1, &text);
 }
 
 /* ---- attributes ---- */

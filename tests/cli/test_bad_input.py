@@ -38,6 +38,41 @@ class BadInput(refusals.TestCase):
         os.truncate(path, os.path.getsize(path) // 2)
         self.no_training(3, [path, "damaged or cut short"])
 
+    def test_any_damage(self):
+        """A dataset that lockstep has written: wherever a bit turns, it is found or harmless."""
+        rows = [f"s{i},{i % 7},{i % 5},{i % 11},{'xyz'[i % 3]}\n" for i in range(60)]
+        table = self.write("t.csv", "id,alpha,beta,gamma,label\n" + "".join(rows))
+        data = self.path("d.h5")
+        self.ok("import", "csv", table, "--id", "id", "--label", "label", "-o", data)
+        self.train()
+        want = experiments.contents(f"{self.run_dir}/checkpoints/last.h5")
+        with open(data, "rb") as f:
+            good = f.read()
+        values = good.index(np.array([0, 0, 0, 1, 1, 1], "f4").tobytes())  # the first two rows
+        names = good.index(b"alpha")
+        found = 0
+        for place in [*range(values, values + 24), names + 1, *range(0, len(good), 997)]:
+            bad = bytearray(good)
+            bad[place] ^= 1 << place % 8
+            with self.subTest(place=place), open(data, "wb") as f:
+                f.write(bad)
+                f.flush()
+                r = lockstep_test.run("train", self.path("c.yaml"), "--run-dir", self.run_dir,
+                                      "--overwrite")
+                if r.code == 0 and not values <= place < values + 24 and place != names + 1:
+                    got = experiments.contents(f"{self.run_dir}/checkpoints/last.h5")
+                    self.assertEqual(got, want)
+                else:
+                    self.assertEqual((r.code, r.err.count("lockstep: error:")), (3, 1), repr(r))
+                    self.assertIn(data, r.err)
+                    found += 1
+        self.assertGreaterEqual(found, 25)
+        bad = bytearray(good)
+        bad[values] ^= 1
+        self.write("d.h5", bad)
+        self.refused(3, [data, "/X", "checksum", "hint: the file is damaged"], "train",
+                     self.path("c.yaml"), "--run-dir", self.path("new"))
+
     def test_wrong_shapes(self):
         x = experiments.matrix(60, 6, 1)
         y = np.arange(60) % 3

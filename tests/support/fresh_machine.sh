@@ -7,7 +7,7 @@
 #
 # usage: tests/support/fresh_machine.sh FOLDER [STEP...]
 #   FOLDER  where the chroot goes (about 3 GB); it is kept, remove it to begin anew
-#   STEP    system bare cmake user again root tests user-tests; default: all, in this order
+#   STEP    system bare cmake user again root tests user-tests image; default: all, in this order
 set -euo pipefail
 # shellcheck source=jobs/lib/lockstep.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/lib/lockstep.sh"
@@ -116,8 +116,38 @@ step_user-tests() {
     inside ada '"my clone/tests/run.sh"'
 }
 
+
+# section NAME: what stands under it in the definition of the image.
+section() {
+    sed -n "/^%$1\\b/,/^%/{/^%/!p}" "$ls_home/jobs/apptainer.def"
+}
+
+# Apptainer itself is not in Debian: its sections are run here, in a chroot of their own.
+step_image() {
+    local here=$fresh
+    fresh=$here-image
+    rm -rf -- "$fresh"
+    debootstrap --variant=minbase "$suite" "$fresh" "${mirror:-http://deb.debian.org/debian}"
+    cp -- "$here/etc/resolv.conf" "$here/etc/hosts" "$fresh/etc/"
+    rm -f -- "$fresh/etc/apt/sources.list"
+    cp -- "$here"/etc/apt/sources.list.d/* "$fresh/etc/apt/sources.list.d/"
+    git clone -q --no-hardlinks "file://$ls_home" "$fresh/opt/lockstep"
+    section post >"$fresh/post"
+    inside root 'sh /post'
+    section test >"$fresh/test"
+    inside root 'sh /test'
+    section runscript >"$fresh/runscript"
+    inside root 'export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+        sh /runscript synth gtex --samples 600 --features 300 --classes 53 -o d.h5
+        mpirun --oversubscribe -n 2 sh /runscript train \
+            /usr/local/share/lockstep/configs/gtex-tissue.yaml --set data.file=d.h5 \
+            --set train.epochs=1'
+    rm -rf -- "$fresh"
+    fresh=$here
+}
+
 steps=("$@")
-[ $# -gt 0 ] || steps=(system bare cmake user again root tests user-tests)
+[ $# -gt 0 ] || steps=(system bare cmake user again root tests user-tests image)
 for step in "${steps[@]}"; do
     ls_say "== $step"
     began=$(ls_now)

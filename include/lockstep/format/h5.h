@@ -48,13 +48,14 @@ typedef struct ls_h5_info {
 /* Opens for reading. Errors: ERR_DATA: no such file, not HDF5, truncated. */
 ls_status ls_h5_open(const char *path, ls_h5 **out) LS_MUST_CHECK;
 
-/* Creates, replacing what is there. Errors: ERR_IO. */
+/* Creates, replacing what is there. The chunks of its arrays have checksums, which HDF5 verifies
+ * whenever they are read. Errors: ERR_IO. */
 ls_status ls_h5_create(const char *path, ls_h5 **out) LS_MUST_CHECK;
 
 /* Creates what ls_pending_commit will give its name, by which messages call it. Errors: ERR_IO. */
 ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) LS_MUST_CHECK;
 
-/* The same with a seal: closing puts a block of text before HDF5's part that begins with label (it
+/* The same with a seal instead of these checksums: closing puts a block of text before HDF5's part that begins with label (it
  * must outlive the file) and holds the XXH3-128 of all bytes that follow the block. */
 ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label,
                               ls_h5 **out) LS_MUST_CHECK;
@@ -91,7 +92,7 @@ ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) L
 ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes,
                            ls_h5_array **out) LS_MUST_CHECK;
 
-/* Creates an array. chunk NULL: contiguous; gzip_level 0: not compressed. Missing groups on the
+/* Creates an array. chunk NULL: contiguous in a file with a seal, else rows in chunks; gzip_level 0: not compressed. Missing groups on the
  * way are made. stored is the type in the file. Errors: ERR_IO. */
 ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
                              const size_t *dim, const size_t *chunk, int gzip_level,
@@ -107,12 +108,12 @@ void ls_h5_array_destroy(ls_h5_array *array);
 /* A whole array at once. elements: how many the caller expects (out holds them). */
 ls_status ls_h5_read(ls_h5 *file, const char *name, ls_h5_type type, size_t elements,
                      void *out) LS_MUST_CHECK;
-/* Contiguous, stored as `type`. */
+/* Stored as `type`. */
 ls_status ls_h5_write(ls_h5 *file, const char *name, ls_h5_type type, int rank, const size_t *dim,
                       const void *in) LS_MUST_CHECK;
 
 /* A one-dimensional array of strings, of fixed or variable length, ASCII or UTF-8; a scalar
- * gives one. Written as variable-length UTF-8. */
+ * gives one. Written as UTF-8. */
 ls_status ls_h5_read_strings(ls_h5 *file, const char *name, ls_strings *out) LS_MUST_CHECK;
 ls_status ls_h5_write_strings(ls_h5 *file, const char *name, const ls_strings *in) LS_MUST_CHECK;
 
