@@ -1,11 +1,14 @@
 /* The program: finds the command, starts MPI, runs it, and turns its status into one message
  * and one exit code on all ranks. Does no work itself. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/text.h"
+#include "lockstep/math/math.h"
 #include "lockstep/train/threads.h"
 #include "version.h"
 
@@ -113,7 +116,16 @@ static int run_command(const ls_command *command, int argc, char **argv) {
     return code;
 }
 
+/* OpenBLAS chooses its kernels while it is loaded, so that a better choice takes a new start. Where
+ * that fails the program goes on, slowly. */
+static void start_again_with_better_kernels(char **argv) {
+    const char *core = ls_math_better_core();
+    if (core != NULL && setenv("OPENBLAS_CORETYPE", core, 0) == 0)
+        execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv) {
+    start_again_with_better_kernels(argv);
     if (argc < 2) {
         print_usage(stderr);
         return ls_status_exit_code(LS_ERR_USAGE);

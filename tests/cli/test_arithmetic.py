@@ -33,6 +33,14 @@ def cores_can_be_chosen():
     return f"core {OLD}" in out
 
 
+def has_avx2():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            return " avx2 " in f.read() and cores_can_be_chosen()
+    except OSError:
+        return False
+
+
 class Arithmetic(TestCase):
     def fingerprint(self, **env):
         out = self.ok("--version", env=env).out
@@ -45,6 +53,17 @@ class Arithmetic(TestCase):
     def test_kernels_change_it(self):
         self.assertNotEqual(self.fingerprint(OPENBLAS_CORETYPE=OLD),
                             self.fingerprint(OPENBLAS_CORETYPE="Haswell"))
+
+    @unittest.skipUnless(has_avx2(), "no AVX2, or an OpenBLAS with one kind of kernels")
+    def test_kernels_are_not_those_of_an_old_processor(self):
+        """Whether or not OpenBLAS knows this one."""
+        env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+        version = [LOCKSTEP, "--version"]
+        for command in (version, [MPIEXEC, "-n", "2", *version]):
+            out = subprocess.run(command, env=env, text=True, capture_output=True, check=True).stdout
+            self.assertIn("core ", out)
+            self.assertNotIn("core Prescott", out)
+        self.assertIn("core Prescott", self.ok("--version", env={"OPENBLAS_CORETYPE": "Prescott"}).out)
 
     @unittest.skipUnless(cores_can_be_chosen(), "this OpenBLAS has one kind of kernels")
     def test_unequal_ranks_do_not_train(self):

@@ -71,7 +71,7 @@ static void fill(tape *t, hid_t dataset, hid_t attribute, hid_t type, hid_t spac
     const hssize_t n = H5Sget_simple_extent_npoints(space);
     const size_t size = H5Tget_size(type);
     const unsigned choice = take(t) % (sizeof numbers / sizeof *numbers + 1);
-    if (n <= 0 || (size_t)n * (size > 8 ? size : 8) > FILL_MAX)
+    if (n <= 0 || (size_t)n > FILL_MAX / (size > 8 ? size : 8))
         return;
     void *out = NULL;
     hid_t memory = H5T_NATIVE_DOUBLE;
