@@ -41,9 +41,9 @@ ls_status ls_h5_fail(const ls_h5 *file, const char *object, const char *tried) {
     if (!reason[0])
         return ls_fail(st, file->path, "%s%scould not %s", object, colon, tried);
     if (strstr(reason, "Fletcher32"))
-        return ls_hint(ls_fail(st, file->path, "%s%scould not %s: a checksum differs", object,
-                               colon, tried),
-                       "the file is damaged: make it again, or use a copy");
+        return ls_hint(
+            ls_fail(st, file->path, "%s%scould not %s: a checksum differs", object, colon, tried),
+            "the file is damaged: make it again, or use a copy");
     return ls_fail(st, file->path, "%s%scould not %s (HDF5: %s)", object, colon, tried, reason);
 }
 

@@ -55,8 +55,9 @@ ls_status ls_h5_create(const char *path, ls_h5 **out) LS_MUST_CHECK;
 /* Creates what ls_pending_commit will give its name, by which messages call it. Errors: ERR_IO. */
 ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) LS_MUST_CHECK;
 
-/* The same with a seal instead of these checksums: closing puts a block of text before HDF5's part that begins with label (it
- * must outlive the file) and holds the XXH3-128 of all bytes that follow the block. */
+/* The same with a seal instead of these checksums: closing puts a block of text before HDF5's part
+ * that begins with label (it must outlive the file) and holds the XXH3-128 of all bytes that follow
+ * the block. */
 ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label,
                               ls_h5 **out) LS_MUST_CHECK;
 
@@ -92,8 +93,9 @@ ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) L
 ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes,
                            ls_h5_array **out) LS_MUST_CHECK;
 
-/* Creates an array. chunk NULL: contiguous in a file with a seal, else rows in chunks; gzip_level 0: not compressed. Missing groups on the
- * way are made. stored is the type in the file. Errors: ERR_IO. */
+/* Creates an array. chunk NULL: contiguous in a file with a seal, else rows in chunks; gzip_level
+ * 0: not compressed. Missing groups on the way are made. stored is the type in the file. Errors:
+ * ERR_IO. */
 ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
                              const size_t *dim, const size_t *chunk, int gzip_level,
                              ls_h5_array **out) LS_MUST_CHECK;

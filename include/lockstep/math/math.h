@@ -23,9 +23,8 @@ void ls_math_set_threads(int threads);
 /* "OpenBLAS 0.3.21 (OpenMP, core Zen)"; buffer holds at least size bytes. Returns buffer. */
 char *ls_math_blas(char *buffer, size_t size);
 
-/* The kernels that OpenBLAS can not have meant to leave out, for its variable OPENBLAS_CORETYPE; NULL
- * where it has chosen well, or somebody has for it. A processor that is newer than the library is
- * taken for one of 2004. */
+/* A name for OpenBLAS's variable OPENBLAS_CORETYPE where a processor that is newer than the library
+ * was taken for one of 2004; NULL where OpenBLAS, or whoever set the variable, has chosen. */
 const char *ls_math_better_core(void);
 
 /* XXH3-128 over the results of some products and functions of fixed inputs: two processes with
