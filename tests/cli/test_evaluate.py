@@ -85,7 +85,7 @@ class Oracle:
 
 def read(path, *names):
     with h5py.File(path, "r") as f:
-        values = [f[n].asstr()[()] if f[n].dtype.kind == "O" else f[n][()] for n in names]
+        values = [f[n].asstr()[()] if h5py.check_string_dtype(f[n].dtype) else f[n][()] for n in names]
     return values if len(values) > 1 else values[0]
 
 
