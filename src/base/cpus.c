@@ -157,3 +157,20 @@ void ls_cpus_judge(const ls_cpus *process, size_t n, ls_cpus_use *out) {
     out->possible = possible < 1 ? 1 : (int)possible;
     out->fit = out->possible / out->ranks > 1 ? out->possible / out->ranks : 1;
 }
+
+const char *ls_cpu_name(char *buffer, size_t size) {
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[512];
+    snprintf(buffer, size, "unknown");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(buffer, size, "%s", colon + 2);
+        break;
+    }
+    if (f != NULL)
+        fclose(f);
+    return buffer;
+}

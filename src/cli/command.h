@@ -39,5 +39,6 @@ extern const ls_command ls_cmd_predict;
 extern const ls_command ls_cmd_import;
 extern const ls_command ls_cmd_synth;
 extern const ls_command ls_cmd_inspect;
+extern const ls_command ls_cmd_bench;
 
 #endif

@@ -14,9 +14,8 @@
 
 /* Every command of the program; a new one is a file cmd_<name>.c and a row here. */
 static const ls_command *const commands[] = {
-    &ls_cmd_train,  &ls_cmd_evaluate, &ls_cmd_predict,
-    &ls_cmd_import, &ls_cmd_synth,    &ls_cmd_inspect,
-    NULL,
+    &ls_cmd_train, &ls_cmd_evaluate, &ls_cmd_predict, &ls_cmd_import,
+    &ls_cmd_synth, &ls_cmd_inspect,  &ls_cmd_bench,   NULL,
 };
 
 static void print_usage(FILE *to) {

@@ -8,28 +8,12 @@
 
 #include "lockstep/base/build.h"
 #include "lockstep/base/clock.h"
+#include "lockstep/base/cpus.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/format/json.h"
 #include "lockstep/math/math.h"
-
-/* The processor's name as Linux tells it, or "unknown". */
-static void cpu_name(char *name, size_t size) {
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[512];
-    snprintf(name, size, "unknown");
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(name, size, "%s", colon + 2);
-        break;
-    }
-    if (f != NULL)
-        fclose(f);
-}
 
 static json_t *dataset_facts(const ls_run *run) {
     json_t *o = json_object();
@@ -54,8 +38,7 @@ static json_t *start_facts(const ls_run *run, const ls_train_request *request) {
     ls_json_set(&o, "time", json_string(ls_clock_iso(now)));
     ls_json_set(&o, "command", command);
     ls_json_set(&o, "host", json_string(host));
-    cpu_name(text, sizeof text);
-    ls_json_set(&o, "cpu", json_string(text));
+    ls_json_set(&o, "cpu", json_string(ls_cpu_name(text, sizeof text)));
     ls_json_set(&o, "ranks", json_integer(ls_comm_size(run->comm)));
     ls_json_set(&o, "threads", json_integer(ls_math_threads()));
     ls_json_set(&o, "lockstep", json_string(ls_build_version()));

@@ -52,6 +52,9 @@ typedef struct ls_cpus_use {
 /* Process 0's masks must be known (not empty), else all of *out is 0. */
 void ls_cpus_judge(const ls_cpus *process, size_t n, ls_cpus_use *out);
 
+/* The processor's name as Linux tells it, or "unknown". Returns buffer. */
+const char *ls_cpu_name(char *buffer, size_t size);
+
 /* The smallest quota on the way from the process's cgroup up to the root, in processors' worth of
  * time; INFINITY where there is none. The files are /proc/self/cgroup and /proc/self/mountinfo;
  * versions 1 and 2 of cgroups. */
