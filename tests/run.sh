@@ -17,6 +17,7 @@ usage: tests/run.sh [--no-install] [PRESET] [-- CTEST-OPTION...]
 
 environment:
   LOCKSTEP_WORK  where build/ goes (default: the repository's folder)
+  LS_FAULT_TESTS ON: with tests/faults, which takes many minutes
   LS_WERROR      ON: warnings are errors (as .ci/run does; a newer compiler may know more of them)
 END
 }
@@ -55,7 +56,7 @@ raise SystemExit(not (find_spec("torch") and find_spec("sklearn")))'; then
 fi
 ls_mpi_settings
 ls_say "building build/$preset ..."
-ls_build "$preset" -DLS_TESTS=ON ${LS_WERROR:+"-DLS_WERROR=$LS_WERROR"}
+ls_build "$preset" -DLS_TESTS=ON "-DLS_FAULT_TESTS=${LS_FAULT_TESTS:-OFF}" ${LS_WERROR:+"-DLS_WERROR=$LS_WERROR"}
 ls_say "built in $(ls_since "$began")"
 
 # Two cores are always shared by two tests: most of them wait more than they count.

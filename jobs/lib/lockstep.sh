@@ -51,6 +51,7 @@ check       llvm                    llvm                     Clang
 check       libomp-dev              llvm                     Clang
 check       cppcheck                cppcheck                 cppcheck
 check       shellcheck              shellcheck               ShellCheck
+check       valgrind                valgrind                 Valgrind
 slurm       slurm-wlm               -                        -
 slurm       munge                   -                        -
 END

@@ -139,6 +139,8 @@ def spread(calls, most):
     """The numbers of all calls, or of `most` from the first to the last."""
     if calls <= most:
         return range(1, calls + 1)
+    if most == 1:
+        return [(calls + 1) // 2]
     return sorted({1 + round(i * (calls - 1) / (most - 1)) for i in range(most)})
 
 
