@@ -41,9 +41,12 @@ def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=
         environment["OMP_NUM_THREADS"] = str(threads)
     environment.update(env or {})
     begin = time.monotonic()
-    done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True,
-                          errors="backslashreplace")
+    with tempfile.TemporaryDirectory(prefix="lockstep-mpi-") as sessions:
+        # Of two mpiexec side by side one may remove the folder that the other has just found.
+        environment["OMPI_MCA_orte_tmpdir_base"] = sessions
+        done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              errors="backslashreplace")
     return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
 
 
