@@ -59,6 +59,9 @@ class BadRuns(refusals.TestCase):
             while not os.path.exists(self.path("run", "checkpoints", "last.h5")):
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.01)
+            # No daemon of Open MPI, which might outlive it and hold its output open.
+            with open(f"/proc/{first.pid}/task/{first.pid}/children", encoding="ascii") as f:
+                self.assertEqual(f.read(), "")
             for args in ([], ["--resume"], ["--overwrite"]):
                 self.fails(2, "train", config, "--run-dir", self.run_dir, *args, ranks=RANKS,
                            says=[self.run_dir, "in use by", f"process {first.pid}", "--run-dir"])

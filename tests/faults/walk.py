@@ -191,6 +191,7 @@ HARMLESS = {
     "its result is only said": r"strerror(_r)?|MPI_Error_string|MPI_Get_library_version|gzerror|"
                                r"gzoffset|gzclose_r|H5get_libversion",
     "it ends the process": r"MPI_Abort|__assert_fail",
+    "without it a command only starts later": r"setenv",
     "called beside pthread_create, with what it gave": r"pthread_join|pthread_sigmask",
     "data of MPI": r"ompi_\w+",
     "the compiler's": r"_GLOBAL_OFFSET_TABLE_|__\w+_chk|__stack_chk_fail|__popcount\w+|"
