@@ -118,9 +118,13 @@ static int run_command(const ls_command *command, int argc, char **argv) {
 /* OpenBLAS chooses its kernels while it is loaded, so that a better choice takes a new start. Where
  * that fails the program goes on, slowly. */
 static void start_again_with_better_kernels(char **argv) {
+    char path[4096]; /* not the link, which would give the process its name */
     const char *core = ls_math_better_core();
-    if (core != NULL && setenv("OPENBLAS_CORETYPE", core, 0) == 0)
-        execv("/proc/self/exe", argv);
+    const ssize_t n = core != NULL ? readlink("/proc/self/exe", path, sizeof path - 1) : -1;
+    if (n <= 0 || setenv("OPENBLAS_CORETYPE", core, 0) != 0)
+        return;
+    path[n] = '\0';
+    execv(path, argv);
 }
 
 int main(int argc, char **argv) {

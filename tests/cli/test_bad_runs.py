@@ -62,6 +62,8 @@ class BadRuns(refusals.TestCase):
             # No daemon of Open MPI, which might outlive it and hold its output open.
             with open(f"/proc/{first.pid}/task/{first.pid}/children", encoding="ascii") as f:
                 self.assertEqual(f.read(), "")
+            with open(f"/proc/{first.pid}/comm", encoding="ascii") as f:
+                self.assertEqual(f.read(), "lockstep\n")
             for args in ([], ["--resume"], ["--overwrite"]):
                 self.fails(2, "train", config, "--run-dir", self.run_dir, *args, ranks=RANKS,
                            says=[self.run_dir, "in use by", f"process {first.pid}", "--run-dir"])

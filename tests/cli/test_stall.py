@@ -8,34 +8,13 @@ import subprocess
 import time
 
 import lockstep_test
-from lockstep_test import LOCKSTEP, MPIEXEC
+from lockstep_test import LOCKSTEP, MPIEXEC, children, lives
 from small_runs import TestCase
-
-
-def children(pid):
-    """Processes whose parent is pid."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8") as f:
-                if int(f.read().rpartition(")")[2].split()[1]) == pid:
-                    found.append(int(name))
-        except OSError:
-            pass  # it has ended meanwhile
-    return found
 
 
 def rank_of(pid):
     with open(f"/proc/{pid}/environ", "rb") as f:
         return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", f.read()).group(1))
-
-
-def lives(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 class Stall(TestCase):

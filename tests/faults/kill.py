@@ -64,7 +64,9 @@ def kill_one(args, ranks, wait_s, rng, after=""):
             while time.monotonic() < begin + wait_s and process.poll() is None:
                 time.sleep(0.01)
             pids = ranks_of(process.pid) if ranks > 1 else [process.pid]
+            begin = time.monotonic()
             while ranks > 1 and len(pids) < ranks and process.poll() is None:
+                demand(time.monotonic() < begin + SECONDS_MAX, f"{len(pids)} of {ranks} ranks run")
                 time.sleep(0.01)
                 pids = ranks_of(process.pid)
             killed = bool(pids) and process.poll() is None

@@ -54,19 +54,24 @@ class Target:
 
     def run(self, folder, **env):
         args = [a.replace("@", folder) for a in self.args]
-        return lockstep_test.run(*args, ranks=self.ranks, timeout=100, program=FAULTS,
+        return lockstep_test.run(*args, ranks=self.ranks, timeout=60, program=FAULTS,
                                  env={"OMP_NUM_THREADS": "1", **env})
 
     def run_again(self, folder, fault):
-        """Once more where Open MPI's mpiexec crashed, which it may do after MPI_Abort."""
+        """Once more where Open MPI's mpiexec has crashed or stopped by itself, with all ranks gone,
+        which it may do after MPI_Abort."""
         for _ in range(4):
-            r = self.run(folder, LOCKSTEP_FAULT=fault)
-            if not self.ranks or r.code >= 0:
-                break
+            try:
+                r = self.run(folder, LOCKSTEP_FAULT=fault)
+                if not self.ranks or r.code >= 0:
+                    return r
+            except subprocess.TimeoutExpired as e:
+                if not self.ranks or e.ranks_live:
+                    raise
             shutil.rmtree(folder)
             os.mkdir(folder)
             self.prepare(folder)
-        return r
+        raise Wrong("mpiexec fails again and again")
 
     def prepare(self, folder):
         subprocess.run(["cp", "-a", f"{self.base}/.", folder], check=True)
@@ -172,7 +177,7 @@ def try_place(place, root):
         demand(errors == (1 if r.code else 0), f"{errors} error lines", r)
         place.target.judge(folder, r)
     except Wrong as e:
-        return r.code, str(e)
+        return r.code if r else None, str(e)
     except subprocess.TimeoutExpired:
         return None, "it hangs"
     except (OSError, KeyError, ValueError) as e:  # a file that is not as it must be

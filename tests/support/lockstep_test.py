@@ -30,9 +30,31 @@ class Result:
         return f"exit code {self.code}\nstdout:\n{self.out}\nstderr:\n{self.err}"
 
 
+def children(pid):
+    """Processes whose parent is pid."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8") as f:
+                if int(f.read().rpartition(")")[2].split()[1]) == pid:
+                    found.append(int(name))
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def lives(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=(),
         program=LOCKSTEP):
-    """Runs `lockstep ARGS`, under mpiexec where ranks > 0."""
+    """Runs `lockstep ARGS`, under mpiexec where ranks > 0. A TimeoutExpired tells in ranks_live
+    whether it was mpiexec alone that did not end."""
     command = [program, *map(str, args)]
     if ranks:
         command = [MPIEXEC, *mpi_args, "-n", str(ranks), *command]
@@ -44,10 +66,16 @@ def run(*args, ranks=0, threads=None, cwd=None, timeout=100, env=None, mpi_args=
     with tempfile.TemporaryDirectory(prefix="lockstep-mpi-") as sessions:
         # Of two mpiexec side by side one may remove the folder that the other has just found.
         environment["OMPI_MCA_orte_tmpdir_base"] = sessions
-        done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True,
-                              errors="backslashreplace")
-    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+        with subprocess.Popen(command, cwd=cwd, env=environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, errors="backslashreplace") as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired as e:
+                e.ranks_live = any(map(lives, children(process.pid)))
+                process.kill()
+                raise
+    return Result(process.returncode, out, err, time.monotonic() - begin)
 
 
 class TestCase(unittest.TestCase):
