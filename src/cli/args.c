@@ -108,6 +108,14 @@ ls_status ls_args_int(const char *name, const char *value, long long min, long l
     return LS_OK;
 }
 
+ls_status ls_args_size(const char *name, const char *value, long long max, size_t *out) {
+    long long n = 0;
+    if (value != NULL)
+        LS_TRY(ls_args_int(name, value, 1, max, &n));
+    *out = (size_t)n;
+    return LS_OK;
+}
+
 ls_status ls_args_duration(const char *name, const char *value, double *seconds) {
     if (!ls_parse_duration(value, seconds))
         return ls_hint(ls_fail(LS_ERR_USAGE, name, "expected a duration, got '%s'", value),

@@ -42,6 +42,12 @@ ls_status ls_args_missing(const char *what, const char *help) LS_MUST_CHECK;
 ls_status ls_args_int(const char *name, const char *value, long long min, long long max,
                       long long *out) LS_MUST_CHECK;
 
+/* The value (NULL: not given, *out = 0) as a size from 1 to max. Errors: ERR_USAGE naming the
+ * option.
+ */
+ls_status ls_args_size(const char *name, const char *value, long long max,
+                       size_t *out) LS_MUST_CHECK;
+
 /* The value as a duration in seconds, see ls_parse_duration. Errors: ERR_USAGE naming the option.
  */
 ls_status ls_args_duration(const char *name, const char *value, double *seconds) LS_MUST_CHECK;

@@ -24,24 +24,15 @@ typedef struct words {
     const char *repeats, *rows, *in, *out, *bytes;
 } words;
 
-/* A size of at least 1; 0 where it is not given. */
-static ls_status read_size(const char *name, const char *word, long long most, size_t *out) {
-    long long n = 0;
-    if (word)
-        LS_TRY(ls_args_int(name, word, 1, most, &n));
-    *out = (size_t)n;
-    return LS_OK;
-}
-
 static ls_status run_words(const words *w) {
     const ls_bench_kind *kind = NULL;
     ls_bench_options options = {0};
     LS_TRY(ls_bench_find(w->kind.values[0], &kind));
-    LS_TRY(read_size("--repeats", w->repeats, 10000, &options.repeats));
-    LS_TRY(read_size("--rows", w->rows, INT32_MAX, &options.rows));
-    LS_TRY(read_size("--in", w->in, INT32_MAX, &options.in));
-    LS_TRY(read_size("--out", w->out, INT32_MAX, &options.out));
-    LS_TRY(read_size("--bytes", w->bytes, 1LL << 50, &options.bytes));
+    LS_TRY(ls_args_size("--repeats", w->repeats, 10000, &options.repeats));
+    LS_TRY(ls_args_size("--rows", w->rows, INT32_MAX, &options.rows));
+    LS_TRY(ls_args_size("--in", w->in, INT32_MAX, &options.in));
+    LS_TRY(ls_args_size("--out", w->out, INT32_MAX, &options.out));
+    LS_TRY(ls_args_size("--bytes", w->bytes, 1LL << 50, &options.bytes));
     return ls_bench_run(kind, &options, stdout);
 }
 

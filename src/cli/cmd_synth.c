@@ -29,24 +29,15 @@ typedef struct words {
     const char *out, *samples, *features, *classes, *donors, *seed, *compress;
 } words;
 
-/* A size of at least 1; 0 where it is not given. */
-static ls_status read_size(const char *name, const char *word, size_t *out) {
-    long long n = 0;
-    if (word)
-        LS_TRY(ls_args_int(name, word, 1, 1LL << 40, &n));
-    *out = (size_t)n;
-    return LS_OK;
-}
-
 static ls_status run_words(const words *w, ls_log *log) {
     const ls_synth_kind *kind = NULL;
     ls_synth_size size;
     long long seed = 1, level = 0;
     LS_TRY(ls_synth_find(w->kind.values[0], &kind));
-    LS_TRY(read_size("--samples", w->samples, &size.samples));
-    LS_TRY(read_size("--features", w->features, &size.features));
-    LS_TRY(read_size("--classes", w->classes, &size.classes));
-    LS_TRY(read_size("--donors", w->donors, &size.donors));
+    LS_TRY(ls_args_size("--samples", w->samples, 1LL << 40, &size.samples));
+    LS_TRY(ls_args_size("--features", w->features, 1LL << 40, &size.features));
+    LS_TRY(ls_args_size("--classes", w->classes, 1LL << 40, &size.classes));
+    LS_TRY(ls_args_size("--donors", w->donors, 1LL << 40, &size.donors));
     if (w->seed)
         LS_TRY(ls_args_int("--seed", w->seed, 0, UINT32_MAX, &seed));
     if (w->compress)

@@ -116,7 +116,6 @@ step_user-tests() {
     inside ada '"my clone/tests/run.sh"'
 }
 
-
 # section NAME: what stands under it in the definition of the image.
 section() {
     sed -n "/^%$1\\b/,/^%/{/^%/!p}" "$ls_home/jobs/apptainer.def"
