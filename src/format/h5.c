@@ -135,16 +135,22 @@ static ls_status create(const char *path, const char *name, const char *label, l
     ls_h5 *file = NULL;
     *out = NULL;
     LS_TRY(new_file(path, name, O_RDWR | O_CREAT | O_TRUNC, &file));
+    const off_t origin = label != NULL ? LS_H5_SEAL_BYTES : 0;
+    ls_status st = ls_h5_behind_create(file->disk.fd, path, origin, &file->disk.behind);
+    if (st != LS_OK) {
+        ls_h5_destroy(file);
+        return st;
+    }
     const hid_t access = ls_h5_disk_access(&file->disk);
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     /* No times inside: equal contents make equal files. */
     file->label = label;
-    if (access >= 0 && creation >= 0 &&
-        H5Pset_userblock(creation, label != NULL ? LS_H5_SEAL_BYTES : 0) >= 0 &&
+    if (access >= 0 && creation >= 0 && H5Pset_userblock(creation, (hsize_t)origin) >= 0 &&
         H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
         H5Pset_obj_track_times(creation, false) >= 0)
         file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
-    ls_status st = file->id < 0 ? ls_h5_fail(file, NULL, "create") : LS_OK;
+    if (file->id < 0)
+        st = ls_h5_fail(file, NULL, "create");
     if (creation >= 0)
         H5Pclose(creation);
     if (access >= 0)
@@ -174,6 +180,7 @@ ls_status ls_h5_close(ls_h5 *file) {
         return LS_OK;
     const bool closed = H5Fclose(file->id) >= 0;
     file->id = -1;
+    ls_h5_disk_finish(&file->disk);
     ls_status st = closed ? ls_h5_check_disk(file) : ls_h5_fail(file, NULL, "write");
     if (st == LS_OK && file->label != NULL)
         st = ls_h5_write_seal(file);
@@ -191,6 +198,7 @@ void ls_h5_destroy(ls_h5 *file) {
         H5Fclose(file->id);
     if (file->disk.driver > 0)
         H5FDunregister(file->disk.driver);
+    ls_h5_behind_destroy(file->disk.behind);
     if (file->disk.fd >= 0)
         close(file->disk.fd);
     ls_free(file->path);

@@ -81,6 +81,11 @@ static haddr_t disk_get_eof(const H5FD_t *file, H5FD_mem_t type) {
     return ((const open_disk *)file)->end_written;
 }
 
+void ls_h5_disk_finish(ls_h5_disk *disk) {
+    const int error = disk->behind != NULL ? ls_h5_behind_finish(disk->behind) : 0;
+    disk->error = disk->error ? disk->error : error;
+}
+
 /* While a file is written, what lies behind its end reads as zeros, as HDF5 expects. In a finished
  * file only damage points there: HDF5 would ask for as many zeros as a length in it says. */
 static herr_t disk_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
@@ -92,6 +97,7 @@ static herr_t disk_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t a
     char *p = buffer;
     if (d->read_only && (address > d->end_written || size > d->end_written - address))
         return -1;
+    ls_h5_disk_finish(disk);
     while (size > 0) {
         const ssize_t n = pread(disk->fd, p, size, (off_t)address);
         if (n < 0 && errno == EINTR)
@@ -116,21 +122,10 @@ static herr_t disk_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t 
     (void)type;
     (void)transfer;
     open_disk *d = (open_disk *)file;
-    const char *p = buffer;
     if (address + size > d->end_written)
         d->end_written = address + size;
-    while (size > 0 && !d->disk->error) {
-        const ssize_t n = pwrite(d->disk->fd, p, size, (off_t)address);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            d->disk->error = n < 0 ? errno : ENOSPC;
-            break;
-        }
-        p += n;
-        address += (haddr_t)n;
-        size -= (size_t)n;
-    }
+    if (!d->disk->error)
+        d->disk->error = ls_h5_behind_write(d->disk->behind, buffer, size, (off_t)address);
     return 0;
 }
 
@@ -141,8 +136,10 @@ static herr_t disk_truncate(H5FD_t *file, hid_t transfer, hbool_t closing) {
     open_disk *d = (open_disk *)file;
     if (d->end_allocated == d->end_written)
         return 0;
+    ls_h5_disk_finish(d->disk);
     if (!d->disk->error && ftruncate(d->disk->fd, (off_t)d->end_allocated) != 0)
         d->disk->error = errno;
+    ls_h5_behind_cut(d->disk->behind, (off_t)d->end_allocated);
     d->end_written = d->end_allocated;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <hdf5.h>
 #include <sys/types.h>
 
+#include "h5_behind.h"
 #include "lockstep/base/error.h"
 #include "lockstep/format/h5.h"
 
@@ -18,8 +19,9 @@
  * is told that all is well; error keeps the errno for whoever looks. */
 typedef struct ls_h5_disk {
     int fd;
-    int error;    /* errno of the first failed read or write; 0: none */
-    hid_t driver; /* registered with HDF5 until the file is closed; 0: not */
+    int error;            /* errno of the first failed read or write; 0: none */
+    hid_t driver;         /* registered with HDF5 until the file is closed; 0: not */
+    ls_h5_behind *behind; /* takes what is written; NULL: the file is read */
 } ls_h5_disk;
 
 struct ls_h5 {
@@ -34,6 +36,9 @@ struct ls_h5 {
 /* A file access property list that reads and writes through disk, which must outlive the file;
  * negative on failure. Closed with H5Pclose. */
 hid_t ls_h5_disk_access(ls_h5_disk *disk);
+
+/* Waits until all that HDF5 has written is in the file. */
+void ls_h5_disk_finish(ls_h5_disk *disk);
 
 /* Records a failure with object, what was tried ("read the array"), and why: the system's error
  * when there was one, else HDF5's own words. Status: ERR_DATA for a file opened to read, ERR_IO

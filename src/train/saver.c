@@ -1,14 +1,13 @@
 /* Checkpoints at once or by a thread. Why here: see saver.h. */
 #include "saver.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "checkpoint_files.h"
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/thread.h"
 #include "lockstep/optim/optimizer.h"
 #include "run.h"
 
@@ -107,7 +106,7 @@ ls_status ls_saver_create(ls_run *run, ls_saver **out) {
 
 static void join(ls_saver *s) {
     if (s->running)
-        (void)pthread_join(s->thread, NULL); /* it was started and is joined once */
+        ls_thread_join(s->thread);
     s->running = false;
     s->seconds = s->took;
 }
@@ -153,13 +152,8 @@ static void *write_copy(void *context) {
     return NULL;
 }
 
-/* Signals are for the main thread, which waits in calls that they may interrupt. */
 static bool start_thread(ls_saver *s) {
-    sigset_t all, before;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->running = pthread_create(&s->thread, NULL, write_copy, s) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    s->running = ls_thread_start(&s->thread, write_copy, s);
     return s->running;
 }
 

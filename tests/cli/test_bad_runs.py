@@ -217,8 +217,8 @@ class BadRuns(refusals.TestCase):
                      "--data", data)
         self.train("--overwrite")
         with experiments.edit_checkpoint(self.last()) as f:
-            f.attrs["version"] = np.uint64(3)
-        self.refused(3, [self.last(), "version 3", "1 to 2"], "evaluate", self.last(),
+            f.attrs["version"] = np.uint64(4)
+        self.refused(3, [self.last(), "version 4", "1 to 3"], "evaluate", self.last(),
                      "--data", data)
 
     # ---- applying a model ----

@@ -7,6 +7,7 @@ import time
 
 import h5py
 import numpy as np
+import xxhash
 
 import lockstep_test
 from small_runs import TestCase
@@ -89,21 +90,47 @@ class Checkpoints(TestCase):
                    says=["none of the 3 checkpoints is good", "--overwrite"])
         self.assertEqual({n: contents(self.file(n)) for n in self.names()}, before)
 
-    def test_version_1(self):
-        """A file without the block of text before HDF5's part, as the first version wrote."""
-        self.train(self.small())
-        want = self.ok("evaluate", self.file("best.h5"), "--split", "val", "--json").out
-        with h5py.File(self.file("best.h5")) as new, h5py.File(self.path("old.h5"), "w") as old:
+    def as_version(self, version, **options):
+        """The best checkpoint as an older version would have written it."""
+        with (h5py.File(self.file("best.h5")) as new,
+              h5py.File(self.path("old.h5"), "w", **options) as old):
             for name in new:
                 new.copy(name, old)
             old.attrs.update(new.attrs)
-            old.attrs["version"] = np.uint64(1)
-        got = self.ok("evaluate", self.path("old.h5"), "--split", "val", "--json").out
+            old.attrs["version"] = np.uint64(version)
+
+    def reads_old(self):
+        args = ("--split", "val", "--json")
+        want = self.ok("evaluate", self.file("best.h5"), *args).out
+        got = self.ok("evaluate", self.path("old.h5"), *args).out
         self.assertEqual(got.replace(self.path("old.h5"), ""),
                          want.replace(self.file("best.h5"), ""))
-        with h5py.File(self.path("old.h5"), "r+") as f:
-            f.attrs["version"] = np.uint64(2)
+
+    def test_version_1(self):
+        """A file without the block of text before HDF5's part."""
+        self.train(self.small())
+        self.as_version(1)
+        self.reads_old()
+        self.as_version(2)
         self.fails(3, "evaluate", self.path("old.h5"), says="the checksum at its beginning is gone")
+
+    def test_version_2(self):
+        """A file with one sum of all bytes in this block."""
+        self.train(self.small())
+        self.as_version(2, userblock_size=4096)
+        with open(self.path("old.h5"), "r+b") as f:
+            f.seek(4096)
+            total = xxhash.xxh3_128_hexdigest(f.read())
+            f.seek(0)
+            f.write(b"lockstep checkpoint\nxxh3_128 of what follows these 4096 bytes: "
+                    + total.encode() + b"\n")
+        self.reads_old()
+        with open(self.path("old.h5"), "r+b") as f:
+            f.seek(6000)
+            byte = f.read(1)
+            f.seek(6000)
+            f.write(bytes([byte[0] ^ 4]))
+        self.fails(3, "evaluate", self.path("old.h5"), says="the file is damaged")
 
     def test_time_limit(self):
         """Stops in time, with 75, and goes on to the same weights."""

@@ -54,21 +54,26 @@ const char *fuzz_file(unsigned slot, const uint8_t *data, size_t size) {
     return path[slot];
 }
 
-/* As h5_seal.c writes it; how many bytes it has stands in it. */
+/* As checkpoint.h describes it. */
 void fuzz_mend_seal(uint8_t *file, size_t size) {
-    static const char words[] = LS_CHECKPOINT_FORMAT "\nxxh3_128 of what follows these ";
-    char hex[40];
-    const size_t length = sizeof words - 1;
-    if (size < length + 8 || memcmp(file, words, length) != 0)
+    static const char label[] = LS_CHECKPOINT_FORMAT "\n";
+    enum { SEAL = 4096, PIECE = 2 << 20 };
+    char hex[33];
+    ls_hasher *h = NULL;
+    if (size <= SEAL || memcmp(file, label, sizeof label - 1) != 0)
         return;
-    size_t seal = 0;
-    for (size_t i = length; i < length + 6 && file[i] >= '0' && file[i] <= '9'; i++)
-        seal = 10 * seal + (size_t)(file[i] - '0');
-    if (seal < 512 || seal >= size)
-        return;
-    ls_print_hash(ls_hash_bytes(file + seal, size - seal), hex);
-    memset(file, 0, seal);
-    snprintf((char *)file, seal, "%s%zu bytes: %s\n", words, seal, hex);
+    fuzz_expect(ls_hasher_create(&h) == LS_OK, "no memory");
+    for (size_t at = SEAL; at < size; at += PIECE) {
+        const size_t n = size - at < PIECE ? size - at : PIECE;
+        ls_hasher_add(h, ls_print_hash(ls_hash_bytes(file + at, n), hex), 32);
+    }
+    ls_print_hash(ls_hasher_result(h), hex);
+    ls_hasher_destroy(h);
+    memset(file, 0, SEAL);
+    snprintf(
+        (char *)file, SEAL,
+        "%sxxh3_128 of the xxh3_128, in hex, of every %d bytes that follow these %d bytes: %s\n",
+        label, PIECE, SEAL, hex);
 }
 
 static char folder[256], output[300];

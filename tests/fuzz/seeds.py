@@ -184,7 +184,7 @@ def checkpoints():
         made = os.path.join(ROOT, f"run{number}", "checkpoints", "last.h5")
         sealed = read(made)
         put("checkpoint", sealed + b"\0")
-        seal = int(re.search(rb"what follows these (\d+) bytes", sealed)[1])
+        seal = int(re.search(rb"follow these (\d+) bytes", sealed)[1])
         copy_old(made, old, userblock_size=seal)
         put("checkpoint", sealed[:seal] + read(old)[seal:] + b"\3")
         with h5py.File(old, "r+") as f:

@@ -36,7 +36,7 @@ def is_whole(path):
         whole = f.read()
     said = re.match(rb"lockstep checkpoint\n.* these (\d+) bytes: ([0-9a-f]{32})\n", whole)
     return bool(said) and (
-        xxhash.xxh3_128_hexdigest(whole[int(said.group(1)):]).encode() == said.group(2))
+        experiments.sum_by_pieces(whole[int(said.group(1)):]).encode() == said.group(2))
 
 
 def check_checkpoints(run_dir, least):

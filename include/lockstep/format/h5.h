@@ -56,8 +56,8 @@ ls_status ls_h5_create(const char *path, ls_h5 **out) LS_MUST_CHECK;
 ls_status ls_h5_create_pending(const ls_pending_file *pending, ls_h5 **out) LS_MUST_CHECK;
 
 /* The same with a seal instead of these checksums: closing puts a block of text before HDF5's part
- * that begins with label (it must outlive the file) and holds the XXH3-128 of all bytes that follow
- * the block. */
+ * that begins with label (it must outlive the file) and holds a sum of all bytes that follow the
+ * block: the XXH3-128 of the XXH3-128s, in hex, of every 2 MiB of them. */
 ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label,
                               ls_h5 **out) LS_MUST_CHECK;
 

@@ -1,11 +1,14 @@
 /* Checkpoints: a trained model, and the optimiser's state, in one HDF5 file.
  *
  * The file begins with a block of 4096 bytes of text (HDF5's user block, which every tool for HDF5
- * passes over): a line with the name of the format, a line with the XXH3-128 of all bytes that
- * follow the block. A reader verifies it before anything else.
+ * passes over): a line with the name of the format, a line with a sum of all bytes that follow the
+ * block. They are cut into pieces of 2 MiB, the last one may be shorter; the sum is the XXH3-128 of
+ * the pieces' XXH3-128s, each written as 32 hexadecimal digits. A reader verifies it before anything
+ * else.
  *
- * Layout (version 2; version 1, which had no such block, is read too):
- *   /                 attributes: format = "lockstep checkpoint", version = 2
+ * Layout (version 3; read, too, are version 2, whose block has the XXH3-128 of all bytes as one, and
+ * version 1, which had no such block):
+ *   /                 attributes: format = "lockstep checkpoint", version = 3
  *   /config           the resolved config, YAML
  *   /provenance       where the run came from, JSON
  *   /state            attributes: epoch, epoch_step, step, best_value, ... (ls_train_state)
@@ -38,9 +41,9 @@
 #include "lockstep/train/trained.h"
 
 #define LS_CHECKPOINT_FORMAT "lockstep checkpoint"
-#define LS_CHECKPOINT_VERSION 2
+#define LS_CHECKPOINT_VERSION 3
 #define LS_CHECKPOINT_COLUMNS ((size_t)4096)
-#define LS_CHECKPOINT_ROWS ((size_t)256)
+#define LS_CHECKPOINT_ROWS ((size_t)64)
 
 /* Floats of the buffer that saving needs on every rank. */
 #define LS_CHECKPOINT_BUFFER (LS_CHECKPOINT_ROWS * LS_CHECKPOINT_COLUMNS)
