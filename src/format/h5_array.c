@@ -191,6 +191,16 @@ hid_t ls_h5_creation(const ls_h5 *file, hid_t stored, int rank, const size_t *di
     return -1;
 }
 
+/* Chunks without a sum need no copy in HDF5's cache before they are written. */
+static hid_t creation_access(const ls_h5 *file) {
+    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (access < 0 || file->label == NULL ||
+        H5Pset_chunk_cache(access, 0, 0, H5D_CHUNK_CACHE_W0_DEFAULT) >= 0)
+        return access;
+    H5Pclose(access);
+    return -1;
+}
+
 ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
                              const size_t *dim, const size_t *chunk, int gzip_level,
                              ls_h5_array **out) {
@@ -200,11 +210,12 @@ ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, i
     ls_status st = new_array(file, name, &a);
     const hid_t creation =
         ls_h5_creation(file, ls_h5_stored_type(stored), rank, dim, chunk, gzip_level);
+    const hid_t access = creation_access(file);
     if (st == LS_OK) {
         a->space = ls_h5_space(rank, dim);
-        if (a->space >= 0 && creation >= 0)
+        if (a->space >= 0 && creation >= 0 && access >= 0)
             a->id = H5Dcreate2(file->id, name, ls_h5_stored_type(stored), a->space, H5P_DEFAULT,
-                               creation, H5P_DEFAULT);
+                               creation, access);
         st = a->id < 0 ? ls_h5_fail(file, name, "create the array")
                        : ls_h5_describe_open(file, name, a->id, &a->info);
     }
@@ -212,6 +223,8 @@ ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, i
         st = ls_h5_check_disk(file);
     if (creation >= 0)
         H5Pclose(creation);
+    if (access >= 0)
+        H5Pclose(access);
     if (st != LS_OK) {
         ls_h5_array_destroy(a);
         return st;
