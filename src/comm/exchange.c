@@ -23,17 +23,6 @@ struct ls_exchange {
     MPI_Request *request;
 };
 
-/* Rank r owns the blocks that begin in [n * r / size, n * (r + 1) / size) of the slab. */
-static void deal_blocks(ls_exchange *ex, const size_t *edge, size_t n_blocks) {
-    size_t size = (size_t)ex->comm->size, block = 0, n = edge[n_blocks];
-    for (size_t r = 0; r < size; r++) {
-        size_t first = edge[block], end = ls_share(n, size, r).first + ls_share(n, size, r).count;
-        while (block < n_blocks && (edge[block] < end || r + 1 == size))
-            block++;
-        ex->owned[r] = (ls_tree_range){first, edge[block] - first};
-    }
-}
-
 static ls_status allocate(ls_exchange *ex, size_t n_roots) {
     size_t size = (size_t)ex->comm->size, rank = (size_t)ex->comm->rank;
     size_t mine = ex->first_root[rank + 1] - ex->first_root[rank], own = ex->owned[rank].count;
@@ -66,13 +55,10 @@ static ls_status plan_roots(ls_exchange *ex, size_t n_lanes) {
     return st;
 }
 
-ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, size_t n_blocks,
-                             ls_exchange **out) {
+ls_status ls_exchange_create_owned(ls_comm *comm, size_t n_leaves, const ls_tree_range *owned,
+                                   ls_exchange **out) {
     ls_exchange *ex = NULL;
     size_t size = (size_t)comm->size;
-    if (edge[n_blocks] > INT_MAX) /* MPI counts in ints */
-        return ls_fail(LS_ERR_CONFIG, "model", "%zu weights, at most %d can be trained",
-                       edge[n_blocks], INT_MAX);
     ls_status st = ls_alloc(1, sizeof *ex, "exchange", &ex);
     if (st == LS_OK) {
         ex->comm = comm;
@@ -81,8 +67,8 @@ ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, 
     if (st == LS_OK)
         st = ls_alloc(size + 1, sizeof *ex->first_root, "exchange", &ex->first_root);
     if (st == LS_OK) {
-        deal_blocks(ex, edge, n_blocks);
-        st = plan_roots(ex, n_lanes);
+        memcpy(ex->owned, owned, size * sizeof *owned);
+        st = plan_roots(ex, n_leaves);
     }
     if (st == LS_OK)
         st = allocate(ex, ex->first_root[size]);
@@ -93,6 +79,30 @@ ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, 
     }
     *out = ex;
     return LS_OK;
+}
+
+/* Rank r owns the blocks that begin in [n * r / size, n * (r + 1) / size) of the slab. */
+static void deal_blocks(size_t size, const size_t *edge, size_t n_blocks, ls_tree_range *owned) {
+    size_t block = 0, n = edge[n_blocks];
+    for (size_t r = 0; r < size; r++) {
+        size_t first = edge[block], end = ls_share(n, size, r).first + ls_share(n, size, r).count;
+        while (block < n_blocks && (edge[block] < end || r + 1 == size))
+            block++;
+        owned[r] = (ls_tree_range){first, edge[block] - first};
+    }
+}
+
+ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, size_t n_blocks,
+                             ls_exchange **out) {
+    ls_tree_range *owned = NULL;
+    if (edge[n_blocks] > INT_MAX) /* MPI counts in ints */
+        return ls_fail(LS_ERR_CONFIG, "model", "%zu weights, at most %d can be trained",
+                       edge[n_blocks], INT_MAX);
+    LS_TRY(ls_agree(comm, ls_alloc((size_t)comm->size, sizeof *owned, "exchange", &owned)));
+    deal_blocks((size_t)comm->size, edge, n_blocks, owned);
+    ls_status st = ls_exchange_create_owned(comm, n_lanes, owned, out);
+    ls_free(owned);
+    return st;
 }
 
 void ls_exchange_destroy(ls_exchange *ex) {

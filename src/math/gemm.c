@@ -154,6 +154,77 @@ void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, siz
     }
 }
 
+/* ---- sums over columns ---- */
+
+/* What a tile of z is made of. */
+typedef struct column_tile {
+    const float *x, *w;
+    size_t columns; /* length of their rows */
+    size_t row, o, height, width;
+} column_tile;
+
+static void columns_kernel(const void *context, size_t first_column, size_t columns, tile_at c) {
+    const column_tile *t = context;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t->height, (int)t->width,
+                (int)columns, 1.0f, t->x + t->row * t->columns + first_column, (int)t->columns,
+                t->w + t->o * t->columns + first_column, (int)t->columns, 0.0f, c.at,
+                (int)c.stride);
+}
+
+void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
+                             const float *x, const float *w, float *const *z) {
+    const ls_segments columns = {blocks->mine.count, edge};
+    size_t down = tiles(rows, LS_GEMM_ROWS), across = tiles(out, LS_TILE_FORWARD_OUT);
+#pragma omp parallel
+    {
+        one_thread_a_call();
+#pragma omp for collapse(3) schedule(dynamic)
+        for (size_t k = 0; k < blocks->n_roots; k++)
+            for (size_t v = 0; v < across; v++)
+                for (size_t u = 0; u < down; u++) {
+                    size_t r = u * LS_GEMM_ROWS, o = v * LS_TILE_FORWARD_OUT;
+                    column_tile t = {x,
+                                     w,
+                                     edge[blocks->mine.count],
+                                     r,
+                                     o,
+                                     minimum(LS_GEMM_ROWS, rows - r),
+                                     minimum(LS_TILE_FORWARD_OUT, out - o)};
+                    run_program(&columns, blocks, &blocks->roots[k],
+                                (tile_at){z[k] + r * out + o, out}, t.height, t.width,
+                                columns_kernel, &t);
+                }
+    }
+}
+
+/* Columns of one block: the tiles of dW in it are as even as they can be. */
+static void block_weights(size_t rows, size_t first, size_t count, size_t columns, size_t out,
+                          const float *x, const float *dy, float *dw) {
+    size_t across = tiles(count, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
+#pragma omp for collapse(2) schedule(dynamic) nowait
+    for (size_t u = 0; u < across; u++)
+        for (size_t v = 0; v < down; v++) {
+            const size_t i = first + count * u / across, o = v * LS_TILE_WEIGHT_OUT;
+            const size_t end = first + count * (u + 1) / across;
+            weight_tile t = {x,      dy, columns, out, i, o, minimum(LS_TILE_WEIGHT_OUT, out - o),
+                             end - i};
+            weight_kernel(&t, 0, rows, (tile_at){dw + o * columns + i, columns});
+        }
+}
+
+void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
+                              const float *x, const float *dy, float *dw) {
+    const size_t n = blocks->mine.count;
+#pragma omp parallel
+    {
+        one_thread_a_call();
+        for (size_t b = 0; b < n; b++)
+            block_weights(rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, dw);
+    }
+}
+
+/* ---- biases ---- */
+
 static void bias_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
     const weight_tile *t = context;
     const float *dy = t->dy + first_row * t->out + t->o;

@@ -152,43 +152,50 @@ static void draw_quad(ls_random_key key, init_kind kind, double size, uint32_t r
         out[k] = size * (2.0 * (double)ls_random_unitf(bits[k]) - 1.0);
 }
 
+static size_t columns_of(const ls_param_spec *spec) {
+    return spec->dim[spec->rank - 1];
+}
+
 static void draw_all(const ls_param_spec *spec, ls_random_key key, init_kind kind, double size,
-                     float *w) {
-    size_t n = 1, columns = spec->dim[spec->rank - 1];
-    for (int i = 0; i < spec->rank; i++)
-        n *= spec->dim[i];
-    size_t n_rows = columns > 0 ? n / columns : 0;
+                     size_t n_rows, float *w) {
+    const size_t columns = columns_of(spec), first = spec->first_column, end = first + columns;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < n_rows; r++)
-        for (size_t c = 0; c < columns; c += 4) {
+        for (size_t c = first; c < end;) {
             double quad[4];
             draw_quad(key, kind, size, (uint32_t)r, (uint32_t)(c / 4), quad);
-            for (size_t k = 0; k < 4 && c + k < columns; k++)
-                w[r * columns + c + k] = (float)quad[k];
+            do
+                w[r * columns + c - first] = (float)quad[c % 4];
+            while (++c % 4 != 0 && c < end);
         }
 }
 
-static ls_status copy_values(const ls_param_spec *spec, const values_options *o, size_t n,
+static ls_status copy_values(const ls_param_spec *spec, const values_options *o, size_t n_rows,
                              float *w) {
-    if (o->values.count != n)
+    const size_t columns = columns_of(spec);
+    const size_t all = spec->all_columns > 0 ? spec->all_columns : columns;
+    if (o->values.count != n_rows * all)
         return ls_fail(LS_ERR_CONFIG, spec->name, "init: %zu values are given, %zu are needed",
-                       o->values.count, n);
-    memcpy(w, o->values.values, n * sizeof *w);
+                       o->values.count, n_rows * all);
+    for (size_t r = 0; r < n_rows; r++)
+        memcpy(w + r * columns, o->values.values + r * all + spec->first_column,
+               columns * sizeof *w);
     return LS_OK;
 }
 
 ls_status ls_init_param(const ls_param_spec *spec, uint32_t seed, uint32_t index, float *w) {
     const init_type *type = (const init_type *)spec->init->row;
-    size_t n = 1;
-    for (int i = 0; i < spec->rank; i++)
-        n *= spec->dim[i];
+    size_t n_rows = 1;
+    for (int i = 0; i + 1 < spec->rank; i++)
+        n_rows *= spec->dim[i];
     if (type->kind == VALUES)
-        return copy_values(spec, spec->init->options, n, w);
+        return copy_values(spec, spec->init->options, n_rows, w);
     double size = type->size(spec->init->options, (double)spec->fan_in, (double)spec->fan_out);
     if (type->kind == CONSTANT)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n_rows * columns_of(spec); i++)
             w[i] = (float)size;
     else
-        draw_all(spec, ls_random_key_make(seed, LS_RANDOM_INIT, index), type->kind, size, w);
+        draw_all(spec, ls_random_key_make(seed, LS_RANDOM_INIT, index), type->kind, size, n_rows,
+                 w);
     return LS_OK;
 }

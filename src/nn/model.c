@@ -46,38 +46,59 @@ static ls_status plan_layer(ls_model *m, size_t i, const ls_choice *config, cons
     return LS_OK;
 }
 
-/* Gives every parameter its place in the slab. */
+static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_param *param) {
+    snprintf(param->name, sizeof param->name, "%u_%s/%s", (unsigned)l->index, l->type->row.name,
+             spec->name);
+    param->rank = spec->rank;
+    param->count = 1;
+    for (int d = 0; d < spec->rank; d++) {
+        param->dim[d] = spec->dim[d];
+        param->count *= spec->dim[d];
+    }
+    param->first_column = spec->first_column;
+    param->all_columns = spec->all_columns > 0 ? spec->all_columns : spec->dim[1];
+}
+
+static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
+    param->offset = l->offset[k] = m->slab_floats;
+    m->slab_floats += (param->count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
+}
+
+size_t ls_param_all(const ls_param *param) {
+    return param->rank == 2 ? param->dim[0] * param->all_columns : param->count;
+}
+
+/* Gives every parameter its place in the slab: the one that is spread over the ranks the last. */
 static void place_params(ls_model *m) {
     size_t p = 0;
     for (size_t i = 0; i < m->n_layers; i++)
         for (size_t k = 0; k < m->layers[i].n_params; k++) {
             const ls_param_spec *spec = &m->plans[i].param[k];
             ls_param *param = &m->params[p++];
-            snprintf(param->name, sizeof param->name, "%zu_%s/%s", i, m->layers[i].type->row.name,
-                     spec->name);
-            param->rank = spec->rank;
-            param->count = 1;
-            for (int d = 0; d < spec->rank; d++) {
-                param->dim[d] = spec->dim[d];
-                param->count *= spec->dim[d];
-            }
-            param->offset = m->slab_floats;
-            m->layers[i].offset[k] = param->offset;
-            m->n_weights += param->count;
-            m->slab_floats += (param->count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
+            describe_param(&m->layers[i], spec, param);
+            m->n_weights += ls_param_all(param);
+            if (spec->all_columns > 0)
+                m->sharded = param;
+            else
+                place_param(m, &m->layers[i], k, param);
         }
+    m->shared_floats = m->slab_floats;
+    if (m->sharded != NULL)
+        place_param(m, &m->layers[m->front - 1], 0, &m->params[m->sharded - m->params]);
 }
 
-/* Cuts every span into blocks; a block never holds parts of two parameters. */
+/* Cuts every shared span into blocks; a block never holds parts of two parameters. */
 static ls_status cut_blocks(ls_model *m) {
     for (size_t p = 0; p < m->n_params; p++)
-        m->n_blocks += (m->params[p].count + LS_BLOCK_FLOATS - 1) / LS_BLOCK_FLOATS;
+        if (&m->params[p] != m->sharded)
+            m->n_blocks += (m->params[p].count + LS_BLOCK_FLOATS - 1) / LS_BLOCK_FLOATS;
     LS_TRY(ls_alloc(m->n_blocks + 1, sizeof *m->block_edge, "model", &m->block_edge));
     size_t b = 0;
     for (size_t p = 0; p < m->n_params; p++)
-        for (size_t at = 0; at < m->params[p].count; at += LS_BLOCK_FLOATS)
+        for (size_t at = 0; &m->params[p] != m->sharded && at < m->params[p].count;
+             at += LS_BLOCK_FLOATS)
             m->block_edge[b++] = m->params[p].offset + at;
-    m->block_edge[b] = m->slab_floats;
+    m->block_edge[b] = m->shared_floats;
     return LS_OK;
 }
 
@@ -95,10 +116,59 @@ static ls_status plan_layers(ls_model *m, const ls_choice_list *config, const ls
     return LS_OK;
 }
 
+static const ls_layer_type *type_of(const ls_choice_list *config, size_t i) {
+    return (const ls_layer_type *)config->items[i].row; /* the row is the first member */
+}
+
+/* Layers up to and with the first that is not elementwise. */
+static size_t front_of(const ls_choice_list *config) {
+    size_t i = 0;
+    while (i + 1 < config->count && type_of(config, i)->columns == LS_COLUMNS_APART)
+        i++;
+    return i + 1;
+}
+
+bool ls_model_can_shard(const ls_choice_list *config) {
+    return config->count > 0 && type_of(config, front_of(config) - 1)->columns == LS_COLUMNS_SUMMED;
+}
+
+/* Plans the front once more, for these columns only. */
+static ls_status keep_columns(ls_model *m, const ls_choice_list *config,
+                              const ls_tree_range *columns) {
+    const ls_shape in = {1, {columns->count}};
+    const size_t all = m->in_size;
+    m->front = front_of(config);
+    m->in_size = columns->count;
+    for (size_t i = 0; i < m->front; i++) {
+        ls_layer *l = &m->layers[i];
+        ls_layer_plan part = {0};
+        const bool last = i + 1 == m->front;
+        LS_TRY(l->type->plan(l->options, &in, &part));
+        l->in = in;
+        l->in_size = columns->count;
+        for (size_t k = 0; k < part.n_params; k++) {
+            part.param[k].fan_in = m->plans[i].param[k].fan_in;
+            part.param[k].fan_out = m->plans[i].param[k].fan_out;
+        }
+        if (last) {
+            part.param[0].first_column = columns->first;
+            part.param[0].all_columns = all;
+        } else {
+            l->out = in;
+            l->out_size = columns->count;
+            l->first_unit = columns->first;
+        }
+        m->plans[i] = part;
+    }
+    return LS_OK;
+}
+
 static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
-                            const ls_shape *in) {
+                            const ls_shape *in, const ls_tree_range *columns) {
     LS_TRY(plan_layers(m, config, in));
     m->in_size = ls_shape_size(in);
+    if (columns != NULL)
+        LS_TRY(keep_columns(m, config, columns));
     m->out_size = ls_shape_size(&m->out);
     m->n_active = m->n_layers - (absorbs(loss, m->layers[m->n_layers - 1].type) ? 1 : 0);
     if (m->n_params == 0)
@@ -111,10 +181,10 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
 }
 
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          ls_model **out) {
+                          const ls_tree_range *columns, ls_model **out) {
     ls_model *m;
     LS_TRY(ls_alloc(1, sizeof *m, "model", &m));
-    ls_status st = plan_model(m, config, loss, in);
+    ls_status st = plan_model(m, config, loss, in, columns);
     if (st != LS_OK) {
         ls_model_destroy(m);
         return st;

@@ -5,22 +5,23 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/nn/model.h"
 
-/* Floats a row that the widest gradient between two layers has: the one to the model's input is
+/* Floats a row that the widest gradient in front of a layer has: the one to the model's input is
  * never formed. */
-static size_t widest(const ls_model *m) {
+static size_t widest(const ls_model *m, size_t first, size_t end) {
     size_t most = m->out_size;
-    for (size_t i = 1; i < m->n_layers; i++)
+    for (size_t i = first > 0 ? first : 1; i < end; i++)
         if (m->layers[i].in_size > most)
             most = m->layers[i].in_size;
     return most;
 }
 
-size_t ls_activations_bytes(const ls_model *m, size_t rows, bool training) {
+size_t ls_activations_bytes(const ls_model *m, size_t first, size_t end, size_t rows,
+                            bool training) {
     size_t a_row = 0;
-    for (size_t i = 0; i < m->n_layers; i++)
+    for (size_t i = first; i < end; i++)
         a_row += m->layers[i].out_size * sizeof(float) + (training ? m->plans[i].state_bytes : 0);
     if (training)
-        a_row += (2 * widest(m) + m->out_size) * sizeof(float);
+        a_row += (2 * widest(m, first, end) + m->out_size) * sizeof(float);
     return a_row * rows;
 }
 
@@ -28,24 +29,27 @@ static ls_status allocate(const ls_model *m, ls_activations *a, bool training) {
     size_t rows = a->rows;
     LS_TRY(ls_alloc(m->n_layers, sizeof *a->y, "activations", &a->y));
     LS_TRY(ls_alloc(m->n_layers, sizeof *a->state, "activations", &a->state));
-    for (size_t i = 0; i < m->n_layers; i++) {
+    for (size_t i = a->first; i < a->end; i++) {
         LS_TRY(ls_alloc(rows * m->layers[i].out_size, sizeof(float), "activations", &a->y[i]));
         if (training)
             LS_TRY(ls_alloc(rows * m->plans[i].state_bytes, 1, "activations", &a->state[i]));
     }
     if (!training)
         return LS_OK;
-    LS_TRY(ls_alloc(rows * widest(m), sizeof(float), "activations", &a->delta[0]));
-    LS_TRY(ls_alloc(rows * widest(m), sizeof(float), "activations", &a->delta[1]));
+    size_t width = widest(m, a->first, a->end);
+    LS_TRY(ls_alloc(rows * width, sizeof(float), "activations", &a->delta[0]));
+    LS_TRY(ls_alloc(rows * width, sizeof(float), "activations", &a->delta[1]));
     return ls_alloc(rows * m->out_size, sizeof(float), "activations", &a->logits_gradient);
 }
 
-ls_status ls_activations_create(const ls_model *m, size_t rows, bool training,
-                                ls_activations **out) {
+ls_status ls_activations_create(const ls_model *m, size_t first, size_t end, size_t rows,
+                                bool training, ls_activations **out) {
     ls_activations *a;
     LS_TRY(ls_alloc(1, sizeof *a, "activations", &a));
     a->rows = rows;
     a->n_layers = m->n_layers;
+    a->first = first;
+    a->end = end;
     ls_status st = allocate(m, a, training);
     if (st != LS_OK) {
         ls_activations_destroy(a);
@@ -72,9 +76,14 @@ void ls_activations_destroy(ls_activations *a) {
     ls_free(a);
 }
 
+/* Layers of a that a pass runs end here. */
+static size_t active_end(const ls_model *m, const ls_activations *a) {
+    return a->end < m->n_active ? a->end : m->n_active;
+}
+
 const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pass *pass,
                               const float *x) {
-    for (size_t i = 0; i < m->n_active; i++) {
+    for (size_t i = a->first; i < active_end(m, a); i++) {
         const ls_layer *l = &m->layers[i];
         ls_layer_io io = {.weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i]};
         l->type->forward(l, pass, &io);
@@ -83,14 +92,14 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
     return x;
 }
 
-void ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass, const float *x,
-                       float *const *gradient) {
+const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass,
+                               const float *x, float *const *gradient) {
     const float *dy = a->logits_gradient;
-    for (size_t i = m->n_active; i-- > 0;) {
+    for (size_t i = active_end(m, a); i-- > a->first;) {
         const ls_layer *l = &m->layers[i];
         float *dx = i > 0 ? a->delta[i % 2] : NULL;
         ls_layer_io io = {.weights = m->weights,
-                          .x = i > 0 ? a->y[i - 1] : x,
+                          .x = i > a->first ? a->y[i - 1] : x,
                           .y = a->y[i],
                           .state = a->state[i],
                           .dy = dy,
@@ -99,4 +108,5 @@ void ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass
         l->type->backward(l, pass, &io);
         dy = dx;
     }
+    return dy;
 }

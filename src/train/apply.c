@@ -154,7 +154,7 @@ ls_status ls_apply_begin(ls_comm *comm, ls_log *log, const ls_apply_request *req
     if (st == LS_OK)
         st = choose_rows(a, request, log);
     if (st == LS_OK)
-        st = ls_loader_create(a->ds, a->index, a->t->transforms, &a->loader);
+        st = ls_trained_loader(a->t, a->ds, a->index, &a->loader);
     LS_TRY(ls_agree(comm, st));
     return ls_blocks_create(comm, log, a->t, a->ds, a->loader, a->row, a->n, a->label,
                             request->resident, &a->blocks);

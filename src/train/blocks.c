@@ -3,31 +3,31 @@
 
 #include <string.h>
 
+#include "feature_shards.h"
 #include "lockstep/base/memory.h"
 #include "score.h"
 
 struct ls_blocks {
+    ls_comm *comm;
+    ls_features *features; /* or NULL */
     const ls_trained *t;
     ls_loader *loader;
     size_t n, n_blocks;
     size_t *row; /* [n] */
     ls_tree_range mine;
     bool resident;
-    float *x;       /* [rows of mine, inputs], or one block */
+    float *x;       /* [rows of mine, inputs], or one block; with features all rows, or NULL */
     int32_t *label; /* [n], or NULL */
     float *value;   /* [n, outputs], or NULL */
     ls_activations *activations;
     double *row_loss; /* [LS_BLOCK_ROWS] */
     double *score;    /* [n_blocks, width] */
     size_t *bytes;    /* [ranks] */
+    size_t *of_rank;  /* [ranks] */
 };
 
 size_t ls_blocks_count(const ls_blocks *b) {
     return b->n_blocks;
-}
-
-ls_tree_range ls_blocks_mine(const ls_blocks *b) {
-    return b->mine;
 }
 
 size_t ls_blocks_rows(const ls_blocks *b, size_t i, size_t *first) {
@@ -59,28 +59,49 @@ static ls_status copy_targets(ls_blocks *b, const ls_dataset *ds, const int32_t 
     return LS_OK;
 }
 
+/* Rows that x holds, from that of number *first on. */
+static size_t rows_held(const ls_blocks *b, size_t *first) {
+    *first = b->t->model->sharded != NULL ? 0 : b->mine.first * LS_BLOCK_ROWS;
+    if (!b->resident)
+        return b->t->model->sharded != NULL ? 0 : LS_BLOCK_ROWS;
+    return b->t->model->sharded != NULL ? b->n : rows_of(b, b->mine);
+}
+
 static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const size_t *row,
                           const int32_t *label) {
-    size_t rows = b->resident ? rows_of(b, b->mine) : LS_BLOCK_ROWS;
+    const ls_model *m = b->t->model;
+    size_t first, rows = rows_held(b, &first);
     LS_TRY(ls_alloc(b->n, sizeof *b->row, "rows", &b->row));
     if (b->n > 0)
         memcpy(b->row, row, b->n * sizeof *row);
     LS_TRY(copy_targets(b, ds, label));
-    LS_TRY(ls_alloc(rows * b->t->model->in_size, sizeof *b->x, "rows", &b->x));
+    LS_TRY(ls_alloc(rows * m->in_size, sizeof *b->x, "rows", &b->x));
     LS_TRY(ls_alloc(LS_BLOCK_ROWS, sizeof *b->row_loss, "losses", &b->row_loss));
     LS_TRY(ls_alloc(b->n_blocks * ls_score_width(b->t), sizeof *b->score, "scores", &b->score));
     LS_TRY(ls_alloc((size_t)ranks, sizeof *b->bytes, "scores", &b->bytes));
-    return ls_activations_create(b->t->model, LS_BLOCK_ROWS, false, &b->activations);
+    LS_TRY(ls_alloc((size_t)ranks, sizeof *b->of_rank, "blocks", &b->of_rank));
+    return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, false, &b->activations);
 }
 
 /* Reads this rank's rows once and for all; the log's bar counts this rank's. */
 static ls_status load(ls_blocks *b, ls_log *log) {
-    size_t rows = rows_of(b, b->mine);
+    size_t first, rows = rows_held(b, &first);
     ls_progress *progress = NULL;
     LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
-    ls_status st = ls_loader_read(b->loader, b->row + b->mine.first * LS_BLOCK_ROWS, rows, NULL,
-                                  b->x, progress);
+    ls_status st = ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, progress);
     ls_progress_finish(progress, st);
+    return st;
+}
+
+/* A rank goes on with a block. */
+static ls_status create_features(ls_blocks *b) {
+    const size_t ranks = (size_t)ls_comm_size(b->comm);
+    ls_tree_range *rows = NULL;
+    LS_TRY(ls_agree(b->comm, ls_alloc(ranks, sizeof *rows, "blocks", &rows)));
+    for (size_t r = 0; r < ranks; r++)
+        rows[r] = (ls_tree_range){r * LS_BLOCK_ROWS, LS_BLOCK_ROWS};
+    ls_status st = ls_features_create(b->comm, b->t, rows, false, &b->features);
+    ls_free(rows);
     return st;
 }
 
@@ -90,6 +111,7 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
     ls_blocks *b = NULL;
     ls_status st = ls_alloc(1, sizeof *b, "blocks", &b);
     if (st == LS_OK) {
+        b->comm = comm;
         b->t = t;
         b->loader = loader;
         b->n = n;
@@ -101,6 +123,8 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
     if (st == LS_OK && resident)
         st = load(b, log);
     st = ls_agree(comm, st);
+    if (st == LS_OK && t->model->sharded != NULL)
+        st = create_features(b);
     if (st != LS_OK) {
         ls_blocks_destroy(b);
         return st;
@@ -119,27 +143,58 @@ void ls_blocks_destroy(ls_blocks *b) {
     ls_free(b->row_loss);
     ls_free(b->score);
     ls_free(b->bytes);
+    ls_free(b->of_rank);
+    ls_features_destroy(b->features);
     ls_activations_destroy(b->activations);
     ls_free(b);
 }
 
-ls_status ls_blocks_forward(ls_blocks *b, size_t i, const float **z) {
-    size_t first, rows = ls_blocks_rows(b, i, &first), edge[2] = {0, rows};
-    const float *x = b->x;
-    if (b->resident)
-        x += (first - b->mine.first * LS_BLOCK_ROWS) * b->t->model->in_size;
-    else
-        LS_TRY(ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, NULL));
-    ls_pass pass = {.rows = {1, edge}};
-    *z = ls_model_forward(b->t->model, b->activations, &pass, x);
+/* This rank's columns of the blocks of all ranks. */
+static ls_status gather_blocks(ls_blocks *b, const size_t *of_rank) {
+    const size_t width = b->t->model->in_size;
+    for (size_t r = 0; r < (size_t)ls_comm_size(b->comm); r++) {
+        float *x = ls_features_x(b->features) + r * LS_BLOCK_ROWS * width;
+        size_t first = 0,
+               rows = of_rank[r] != LS_NO_BLOCK ? ls_blocks_rows(b, of_rank[r], &first) : 0;
+        if (b->resident)
+            memcpy(x, b->x + first * width, rows * width * sizeof *x);
+        else
+            LS_TRY(ls_loader_read(b->loader, b->row + first, rows, NULL, x, NULL));
+        memset(x + rows * width, 0, (LS_BLOCK_ROWS - rows) * width * sizeof *x);
+    }
     return LS_OK;
 }
 
-/* The score of one of this rank's blocks. */
-static ls_status score_block(ls_blocks *b, size_t i, double *score) {
+/* *x = what the layers behind the front see of this rank's block. */
+static ls_status front_forward(ls_blocks *b, const size_t *of_rank, const float **x) {
+    const ls_pass pass = {0};
+    ls_status st = gather_blocks(b, of_rank);
+    LS_TRY(b->resident ? st : ls_agree(b->comm, st));
+    return ls_features_forward(b->features, &pass, x);
+}
+
+ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z) {
+    const size_t i = of_rank[ls_comm_rank(b->comm)];
+    const float *x = b->x;
+    size_t edge[2] = {0}, first = 0, held = 0;
+    if (i != LS_NO_BLOCK)
+        edge[1] = ls_blocks_rows(b, i, &first);
+    if (b->features != NULL) {
+        LS_TRY(front_forward(b, of_rank, &x));
+    } else if (b->resident) {
+        (void)rows_held(b, &held);
+        x += i != LS_NO_BLOCK ? (first - held) * b->t->model->in_size : 0;
+    } else {
+        LS_TRY(ls_loader_read(b->loader, b->row + first, edge[1], NULL, b->x, NULL));
+    }
+    ls_pass pass = {.rows = {1, edge}};
+    *z = edge[1] > 0 ? ls_model_forward(b->t->model, b->activations, &pass, x) : NULL;
+    return LS_OK;
+}
+
+/* The score of block i, which this rank has computed. */
+static void score_block(ls_blocks *b, size_t i, const float *z, double *score) {
     size_t first, rows = ls_blocks_rows(b, i, &first), edge[2] = {0, rows};
-    const float *z;
-    LS_TRY(ls_blocks_forward(b, i, &z));
     ls_targets targets = {.label = b->label != NULL ? b->label + first : NULL,
                           .value =
                               b->value != NULL ? b->value + first * b->t->model->out_size : NULL};
@@ -148,14 +203,28 @@ static ls_status score_block(ls_blocks *b, size_t i, double *score) {
                      &targets, 0, NULL, b->row_loss, &loss);
     memset(score, 0, ls_score_width(b->t) * sizeof *score);
     ls_score_rows(b->t, rows, z, &targets, loss, score);
+}
+
+/* The k-th block of every rank's share. */
+static ls_status score_round(ls_blocks *b, size_t k) {
+    const size_t ranks = (size_t)ls_comm_size(b->comm);
+    const float *z = NULL;
+    for (size_t r = 0; r < ranks; r++) {
+        const ls_tree_range share = ls_share(b->n_blocks, ranks, r);
+        b->of_rank[r] = k < share.count ? share.first + k : LS_NO_BLOCK;
+    }
+    LS_TRY(ls_blocks_forward(b, b->of_rank, &z));
+    if (k < b->mine.count)
+        score_block(b, b->mine.first + k, z, b->score + (b->mine.first + k) * ls_score_width(b->t));
     return LS_OK;
 }
 
 ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) {
     size_t width = ls_score_width(b->t);
+    size_t ranks = (size_t)ls_comm_size(comm), rounds = (b->n_blocks + ranks - 1) / ranks;
     ls_status st = LS_OK;
-    for (size_t i = b->mine.first; st == LS_OK && i < b->mine.first + b->mine.count; i++)
-        st = score_block(b, i, b->score + i * width);
+    for (size_t k = 0; st == LS_OK && k < rounds; k++)
+        st = score_round(b, k);
     st = ls_agree(comm, st);
     if (st != LS_OK)
         return st;

@@ -1,7 +1,8 @@
 /* Forward passes over chosen rows of a dataset in fixed blocks, spread over the ranks.
  *
  * Blocks of LS_BLOCK_ROWS rows in file order; rank r takes a consecutive share of them. Every
- * sum goes over blocks in a tree, so the result does not depend on the ranks.
+ * sum goes over blocks in a tree, so the result does not depend on the ranks. With strategy
+ * features all ranks work on the blocks of all: each has some columns of their rows.
  *
  * Why here: validation, evaluation and prediction are the same walk. Never updates anything.
  */
@@ -9,6 +10,7 @@
 #define LS_TRAIN_BLOCKS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lockstep/base/log.h"
 #include "lockstep/comm/comm.h"
@@ -31,15 +33,17 @@ void ls_blocks_destroy(ls_blocks *b);
 /* score[ls_score_width(t)] of all rows, on all ranks. Collective. Errors: ERR_DATA, agreed. */
 ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) LS_MUST_CHECK;
 
-/* How many blocks there are in all, and which are this rank's. */
+/* How many blocks there are in all. */
 size_t ls_blocks_count(const ls_blocks *b);
-ls_tree_range ls_blocks_mine(const ls_blocks *b);
 
 /* Rows of block i, and the first of them in row[0..n). */
 size_t ls_blocks_rows(const ls_blocks *b, size_t i, size_t *first);
 
-/* The model's outputs z[rows, out] for one of this rank's blocks; they live until the next call.
- * Not collective. Errors: ERR_DATA. */
-ls_status ls_blocks_forward(ls_blocks *b, size_t i, const float **z) LS_MUST_CHECK;
+/* of_rank[r] is the block that rank r computes in this call, or LS_NO_BLOCK; the same on all ranks.
+ * *z[rows, out] = the model's outputs for that of this rank; they live until the next call. A block
+ * of resident rows is computed by the rank whose share it is in. Every rank calls it as often as
+ * the others. Errors: ERR_DATA, agreed with strategy features only. */
+#define LS_NO_BLOCK SIZE_MAX
+ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z) LS_MUST_CHECK;
 
 #endif

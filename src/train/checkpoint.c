@@ -11,11 +11,9 @@ static ls_status allocate_buffer(float **buffer) {
     return ls_alloc(LS_CHECKPOINT_BUFFER, sizeof **buffer, "checkpoint buffer", buffer);
 }
 
-/* Everything but the slots, which may be on other ranks. */
 static ls_status begin_file(ls_mover *m, const ls_pending_file *pending, const ls_trained *t) {
     LS_TRY(ls_h5_create_sealed(pending, LS_CHECKPOINT_FORMAT, &m->file));
-    LS_TRY(ls_checkpoint_write_parts(m->file, t));
-    return ls_move_weights(m, t->model);
+    return ls_checkpoint_write_parts(m->file, t);
 }
 
 static ls_status end_file(ls_mover *m, ls_status st) {
@@ -30,6 +28,8 @@ ls_status ls_checkpoint_write(const ls_pending_file *pending, const ls_trained *
     ls_mover m = {.save = true, .buffer = buffer};
     ls_status st = begin_file(&m, pending, t);
     if (st == LS_OK)
+        st = ls_move_weights(&m, t->model, st);
+    if (st == LS_OK)
         st = ls_move_slots(&m, t, state, st);
     return end_file(&m, st);
 }
@@ -41,31 +41,32 @@ ls_status ls_checkpoint_save(ls_comm *comm, const ls_pending_file *pending, cons
     bool root = ls_comm_rank(comm) == 0;
     if (root && st == LS_OK)
         st = begin_file(&m, pending, t);
+    st = ls_move_weights(&m, t->model, st);
     st = ls_move_slots(&m, t, state, st);
     return root ? end_file(&m, st) : st;
 }
 
-static ls_status read_weights(ls_mover *m, ls_trained *t) {
-    LS_TRY(allocate_buffer(&m->buffer));
-    ls_status st = ls_move_weights(m, t->model);
-    ls_free(m->buffer);
-    return st;
+/* All but the weights, planned as rank `rank` of `ranks` holds them; the file stays open. verify:
+ * the sum of the whole file, which takes reading it. */
+static ls_status read_parts(const char *path, bool verify, size_t ranks, size_t rank, ls_h5 **file,
+                            ls_trained *t) {
+    bool sealed = false;
+    LS_TRY(verify ? ls_h5_open_sealed(path, LS_CHECKPOINT_FORMAT, &sealed, file)
+                  : ls_h5_open(path, file));
+    LS_TRY(ls_checkpoint_check_format(*file, verify && !sealed));
+    return ls_checkpoint_read_parts(*file, ranks, rank, t);
 }
 
 ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) {
     ls_trained *t = NULL;
     ls_mover m = {0};
-    bool sealed = false;
     LS_TRY(ls_alloc(1, sizeof *t, "model", &t));
-    /* The sum of the whole file takes reading it: once, by the rank that takes the weights. */
-    ls_status st = weights ? ls_h5_open_sealed(path, LS_CHECKPOINT_FORMAT, &sealed, &m.file)
-                           : ls_h5_open(path, &m.file);
-    if (st == LS_OK)
-        st = ls_checkpoint_check_format(m.file, weights && !sealed);
-    if (st == LS_OK)
-        st = ls_checkpoint_read_parts(m.file, t);
+    ls_status st = read_parts(path, weights, 1, 0, &m.file, t);
     if (st == LS_OK && weights)
-        st = read_weights(&m, t);
+        st = allocate_buffer(&m.buffer);
+    if (st == LS_OK && weights)
+        st = ls_move_weights(&m, t->model, st);
+    ls_free(m.buffer);
     ls_h5_destroy(m.file);
     if (st == LS_OK)
         *out = t;
@@ -74,11 +75,25 @@ ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) {
     return st;
 }
 
+/* Rank 0 reads the weights; all get those that every rank holds, and each its columns. */
+static ls_status load_weights(ls_mover *m, ls_trained *t) {
+    LS_TRY(ls_agree(m->comm, allocate_buffer(&m->buffer)));
+    LS_TRY(ls_agree(m->comm, ls_move_weights(m, t->model, LS_OK)));
+    return ls_broadcast(m->comm, t->model->weights, t->model->shared_floats * sizeof(float), 0);
+}
+
 ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) {
     ls_trained *t = NULL;
-    ls_status st = ls_agree(comm, ls_checkpoint_read(path, ls_comm_rank(comm) == 0, &t));
+    ls_mover m = {.comm = comm};
+    const int rank = ls_comm_rank(comm);
+    ls_status st = ls_alloc(1, sizeof *t, "model", &t);
     if (st == LS_OK)
-        st = ls_broadcast(comm, t->model->weights, t->model->slab_floats * sizeof(float), 0);
+        st = read_parts(path, rank == 0, (size_t)ls_comm_size(comm), (size_t)rank, &m.file, t);
+    st = ls_agree(comm, st);
+    if (st == LS_OK)
+        st = load_weights(&m, t);
+    ls_free(m.buffer);
+    ls_h5_destroy(m.file);
     if (st != LS_OK) {
         ls_trained_destroy(t);
         return st;

@@ -167,7 +167,7 @@ static ls_status check_weights(ls_h5 *file, const ls_trained *t, size_t inputs) 
     return LS_OK;
 }
 
-ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
+ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_trained *t) {
     char *config = NULL;
     LS_TRY(ls_h5_read_text(file, "/config", &config));
     ls_status st = ls_config_read_text(config, ls_h5_path(file), &t->config);
@@ -182,5 +182,11 @@ ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) {
     if (inputs == 0 || inputs > MAX_INPUTS)
         return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/transforms gives %zu features", inputs);
     LS_TRY(check_weights(file, t, inputs));
-    return as_data_error(ls_trained_plan_model(t, inputs));
+    if (t->config.parallel.strategy == LS_STRATEGY_AUTO) /* written before there was a choice */
+        t->config.parallel.strategy = LS_STRATEGY_DATA;
+    if (t->config.parallel.strategy == LS_STRATEGY_FEATURES &&
+        !ls_model_can_shard(&t->config.model))
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file),
+                       "/config: this model has no strategy features");
+    return as_data_error(ls_trained_plan_model(t, inputs, ranks, rank));
 }

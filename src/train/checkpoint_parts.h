@@ -10,7 +10,9 @@ ls_status ls_checkpoint_write_parts(ls_h5 *file, const ls_trained *t) LS_MUST_CH
 /* That it is a checkpoint in a version that is known, and not one that has lost its seal. */
 ls_status ls_checkpoint_check_format(ls_h5 *file, bool unsealed) LS_MUST_CHECK;
 
-/* Fills *t (config, names, transforms, split, state) and plans its model. */
-ls_status ls_checkpoint_read_parts(ls_h5 *file, ls_trained *t) LS_MUST_CHECK;
+/* Fills *t (config, names, transforms, split, state) and plans its model, as rank `rank` of `ranks`
+ * holds it. */
+ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank,
+                                   ls_trained *t) LS_MUST_CHECK;
 
 #endif

@@ -142,6 +142,17 @@ static const ls_opt batch_table[] = {
     {.kind = LS_OPT_END},
 };
 
+static const ls_opt parallel_table[] = {
+    {.key = "strategy",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config_parallel, strategy),
+     .fallback = "auto",
+     .words = "auto|data|features",
+     .help = "what the ranks share of a wide first layer: its rows (data) or its inputs (features: "
+             "weights never travel); auto: features from 8192 inputs on"},
+    {.kind = LS_OPT_END},
+};
+
 static const ls_opt stopping_table[] = {
     {.kind = LS_OPT_GIVEN, .offset = offsetof(ls_config_stopping, given)},
     {.key = "monitor",
@@ -264,6 +275,12 @@ const ls_opt ls_config_table[] = {
      .fallback = "{}",
      .section = batch_table,
      .help = "rows of a step"},
+    {.key = "parallel",
+     .kind = LS_OPT_SECTION,
+     .offset = offsetof(ls_config, parallel),
+     .fallback = "{}",
+     .section = parallel_table,
+     .help = "how the work is shared; part of what fixes the result"},
     {.key = "train",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, train),

@@ -12,18 +12,27 @@
 static ls_status allocate_batch(ls_run *run) {
     ls_batch *b = &run->batch;
     const ls_config *c = &run->t->config;
+    const ls_model *m = run->t->model;
     size_t lanes = run->lanes.mine.count, rows = lanes * (size_t)(c->batch.size / c->batch.lanes);
-    LS_TRY(ls_alloc(rows * run->t->model->in_size, sizeof *b->x, "batch", &b->x));
+    size_t all_lanes = run->features != NULL ? run->lanes.total : lanes;
+    size_t all = all_lanes * (size_t)(c->batch.size / c->batch.lanes);
+    size_t width = run->features != NULL ? m->layers[m->front - 1].out_size : m->in_size;
+    LS_TRY(ls_alloc(rows * width, sizeof *b->x, "batch", &b->x));
     if (run->t->target == LS_TARGET_CLASSES)
         LS_TRY(ls_alloc(rows, sizeof *b->label, "batch", &b->label));
     else
         LS_TRY(ls_alloc(rows * run->t->n_targets, sizeof *b->value, "batch", &b->value));
-    LS_TRY(ls_alloc(lanes + 1, sizeof *b->first, "batch", &b->first));
-    LS_TRY(ls_alloc(rows, sizeof *b->slot, "batch", &b->slot));
-    LS_TRY(ls_alloc(rows, sizeof *b->position, "batch", &b->position));
+    LS_TRY(ls_alloc(all_lanes + 1, sizeof *b->first, "batch", &b->first));
+    LS_TRY(ls_alloc(lanes + 1, sizeof *b->own_first, "batch", &b->own_first));
+    LS_TRY(ls_alloc(all, sizeof *b->slot, "batch", &b->slot));
+    LS_TRY(ls_alloc(all, sizeof *b->position, "batch", &b->position));
+    if (run->features != NULL) {
+        LS_TRY(ls_alloc(all, sizeof *b->all_slot, "batch", &b->all_slot));
+        LS_TRY(ls_alloc(all, sizeof *b->all_position, "batch", &b->all_position));
+    }
     LS_TRY(ls_alloc(rows, sizeof *b->row_loss, "batch", &b->row_loss));
     LS_TRY(ls_alloc(lanes, sizeof *b->lane_loss, "batch", &b->lane_loss));
-    return ls_activations_create(run->t->model, rows, true, &run->activations);
+    return ls_activations_create(m, m->front, m->n_layers, rows, true, &run->activations);
 }
 
 static ls_status allocate_updates(ls_run *run) {
@@ -31,9 +40,13 @@ static ls_status allocate_updates(ls_run *run) {
     size_t ranks = (size_t)ls_comm_size(run->comm);
     size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count;
     for (size_t i = 0; i < run->lanes.n_roots; i++)
-        LS_TRY(ls_alloc(m->slab_floats, sizeof(float), "gradients", &run->gradient[i]));
-    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
+        LS_TRY(ls_alloc(m->shared_floats, sizeof(float), "gradients", &run->gradient[i]));
+    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++) {
         LS_TRY(ls_alloc(own, sizeof(float), "optimiser state", &run->optimizer.slot[k]));
+        if (m->sharded != NULL)
+            LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",
+                            &run->optimizer.sharded[k]));
+    }
     /* Two numbers a rank and two a lane: see step.c. */
     LS_TRY(ls_alloc(2 * ranks + 2 * run->lanes.total, sizeof(double), "messages", &run->message));
     LS_TRY(ls_alloc(ranks, sizeof *run->message_bytes, "messages", &run->message_bytes));
@@ -61,7 +74,8 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
     ls_shard *s = &run->shard;
     size_t k = run->t->n_targets;
     ls_progress *progress = NULL;
-    LS_TRY(ls_alloc(n * run->t->model->in_size, sizeof *s->x, "training rows", &s->x));
+    size_t zeros = run->t->model->sharded != NULL ? 1 : 0;
+    LS_TRY(ls_alloc((n + zeros) * run->t->model->in_size, sizeof *s->x, "training rows", &s->x));
     if (run->t->target == LS_TARGET_CLASSES)
         LS_TRY(ls_alloc(n, sizeof *s->label, "labels", &s->label));
     else
@@ -85,7 +99,7 @@ static ls_status load_shard(ls_run *run) {
     if (st == LS_OK)
         st = sort_slots(run, row, slot);
     if (st == LS_OK)
-        st = ls_loader_create(run->ds, NULL, run->t->transforms, &run->loader);
+        st = ls_trained_loader(run->t, run->ds, NULL, &run->loader);
     if (st == LS_OK)
         st = read_shard(run, row, slot, n);
     ls_free(row);
@@ -130,6 +144,22 @@ static ls_status check_values(ls_run *run) {
     return st;
 }
 
+/* A rank goes on with the rows of its lanes. */
+static ls_status create_features(ls_run *run) {
+    const ls_config *c = &run->t->config;
+    const size_t ranks = (size_t)ls_comm_size(run->comm);
+    const size_t room = (size_t)(c->batch.size / c->batch.lanes);
+    ls_tree_range *rows = NULL;
+    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *rows, "batch", &rows)));
+    for (size_t r = 0; r < ranks; r++) {
+        const ls_tree_range lanes = ls_share(run->lanes.total, ranks, r);
+        rows[r] = (ls_tree_range){lanes.first * room, lanes.count * room};
+    }
+    ls_status st = ls_features_create(run->comm, run->t, rows, true, &run->features);
+    ls_free(rows);
+    return st;
+}
+
 ls_status ls_run_load(ls_run *run) {
     ls_trained *t = run->t;
     ls_comm_activity(run->comm, "fit of the transforms");
@@ -138,6 +168,8 @@ ls_status ls_run_load(ls_run *run) {
                                  &t->transforms));
     LS_TRY(ls_exchange_create(run->comm, run->lanes.total, t->model->block_edge, t->model->n_blocks,
                               &run->exchange));
+    if (t->model->sharded != NULL)
+        LS_TRY(create_features(run));
     ls_comm_activity(run->comm, "reading of the rows");
     LS_TRY(ls_agree(run->comm, load_shard(run)));
     LS_TRY(load_validation(run));
@@ -160,14 +192,19 @@ static void free_buffers(ls_run *run) {
     ls_free(run->batch.label);
     ls_free(run->batch.value);
     ls_free(run->batch.first);
+    ls_free(run->batch.own_first);
+    ls_free(run->batch.all_slot);
+    ls_free(run->batch.all_position);
     ls_free(run->batch.slot);
     ls_free(run->batch.position);
     ls_free(run->batch.row_loss);
     ls_free(run->batch.lane_loss);
     for (size_t i = 0; i < LS_TREE_DEPTH_MAX; i++)
         ls_free(run->gradient[i]);
-    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++)
+    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++) {
         ls_free(run->optimizer.slot[k]);
+        ls_free(run->optimizer.sharded[k]);
+    }
     ls_free(run->message);
     ls_free(run->message_bytes);
     ls_free(run->score);
@@ -180,6 +217,7 @@ void ls_run_free(ls_run *run) {
     ls_blocks_destroy(run->val);
     ls_loader_destroy(run->loader);
     ls_activations_destroy(run->activations);
+    ls_features_destroy(run->features);
     ls_exchange_destroy(run->exchange);
     ls_lanes_free(&run->lanes);
     ls_sampler_destroy(run->sampler);

@@ -71,10 +71,13 @@ static ls_status diverged(const ls_run *run, const char *what) {
                                            : "");
 }
 
-/* The last update of an epoch may spoil what no loss has seen yet; all ranks have the weights. */
+/* The last update of an epoch may spoil what no loss has seen yet, on one rank alone where weights
+ * are spread. Collective. */
 static ls_status check_weights(const ls_run *run) {
     const ls_model *m = run->t->model;
-    return ls_any_not_finite(m->slab_floats, m->weights) ? diverged(run, "the weights are") : LS_OK;
+    return ls_agree(run->comm, ls_any_not_finite(m->slab_floats, m->weights)
+                                   ? diverged(run, "the weights are")
+                                   : LS_OK);
 }
 
 static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {

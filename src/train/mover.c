@@ -2,10 +2,12 @@
 #include "mover.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lockstep/optim/optimizer.h"
 
 #define NAME_MAX_BYTES (LS_PARAM_NAME_MAX + 64)
+#define PIECE_FLOATS (LS_CHECKPOINT_ROWS * LS_CHECKPOINT_COLUMNS)
 
 /* Memory that holds the floats [range.first, range.first + range.count) of the model's slab. */
 typedef struct held {
@@ -56,15 +58,85 @@ static void pass_piece(const ls_mover *m, const ls_param *param, const ls_piece 
     }
 }
 
+/* The columns of a piece that rank r has, where columns are spread. Copies them between its array
+ * and dense[rows][stride], where the first of them is dense[0]. */
+static void copy_columns(const ls_param *param, const ls_piece *piece, ls_tree_range columns,
+                         float *array, float *dense, size_t stride, bool to_dense) {
+    for (size_t r = 0; r < piece->rows; r++) {
+        float *at = array + (piece->row + r) * param->dim[1] + columns.first - param->first_column;
+        float *to = dense + r * stride;
+        memcpy(to_dense ? to : at, to_dense ? at : to, columns.count * sizeof *at);
+    }
+}
+
+/* Passes rank r's columns of a piece; what travels lies behind the piece in rank 0's buffer. */
+static void pass_columns_of(const ls_mover *m, const ls_param *param, const ls_piece *piece, int r,
+                            ls_tree_range columns, float *array) {
+    const int rank = rank_of(m);
+    const size_t bytes = piece->rows * columns.count * sizeof(float);
+    float *place = m->buffer + columns.first - piece->column, *travels = m->buffer + PIECE_FLOATS;
+    if (r == 0) {
+        copy_columns(param, piece, columns, array, place, piece->columns, m->save);
+        return;
+    }
+    const ls_param whole_rows = {.dim = {0, columns.count}, .first_column = columns.first};
+    const ls_piece all_rows = {.rows = piece->rows};
+    if (rank == r && m->save)
+        copy_columns(param, piece, columns, array, travels, columns.count, true);
+    if (rank == 0 && !m->save)
+        copy_columns(&whole_rows, &all_rows, columns, travels, place, piece->columns, false);
+    if (rank == (m->save ? r : 0))
+        ls_send(m->comm, travels, bytes, m->save ? 0 : r);
+    else
+        ls_receive(m->comm, travels, bytes, m->save ? r : 0);
+    if (rank == 0 && m->save)
+        copy_columns(&whole_rows, &all_rows, columns, travels, place, piece->columns, true);
+    if (rank == r && !m->save)
+        copy_columns(param, piece, columns, array, travels, columns.count, false);
+}
+
+static void pass_columns(const ls_mover *m, const ls_param *param, const ls_piece *piece,
+                         float *array) {
+    const size_t ranks = (size_t)ls_comm_size(m->comm), end = piece->column + piece->columns;
+    for (size_t r = 0; r < ranks; r++) {
+        ls_tree_range c = ls_feature_columns(param->all_columns, ranks, r);
+        size_t stop = c.first + c.count < end ? c.first + c.count : end;
+        c.first = c.first > piece->column ? c.first : piece->column;
+        if (c.first >= stop)
+            continue;
+        c.count = stop - c.first;
+        if (rank_of(m) == 0 || rank_of(m) == (int)r)
+            pass_columns_of(m, param, piece, (int)r, c, array);
+    }
+}
+
+static bool is_spread(const ls_param *param) {
+    return param->rank == 2 && param->all_columns != param->dim[1];
+}
+
+/* The array as the file has it. */
+static ls_param whole_of(const ls_param *param) {
+    ls_param whole = *param;
+    if (is_spread(param)) {
+        whole.dim[1] = param->all_columns;
+        whole.count = ls_param_all(param);
+    }
+    return whole;
+}
+
 /* a is NULL where this is not rank 0, or rank 0 has failed: the messages still go their way, so
  * that nobody waits. */
 static ls_status move_array(const ls_mover *m, const ls_param *param, bool all, held h,
                             ls_array_io *a) {
+    const ls_param whole = whole_of(param);
     ls_status st = LS_OK;
-    for (ls_piece piece = {0}; ls_piece_next(param, &piece);) {
+    for (ls_piece piece = {0}; ls_piece_next(&whole, &piece);) {
         if (!m->save && a != NULL && st == LS_OK)
             st = ls_array_io_read(a, &piece, m->buffer);
-        pass_piece(m, param, &piece, all, h);
+        if (is_spread(param))
+            pass_columns(m, param, &piece, h.floats + param->offset - h.range.first);
+        else
+            pass_piece(m, param, &piece, all, h);
         if (m->save && a != NULL && st == LS_OK)
             st = ls_array_io_write(a, &piece, m->buffer);
     }
@@ -74,12 +146,13 @@ static ls_status move_array(const ls_mover *m, const ls_param *param, bool all, 
 static ls_status begin_array(const ls_mover *m, const char *slot, const ls_param *param,
                              ls_array_io **a) {
     char name[NAME_MAX_BYTES];
+    const ls_param whole = whole_of(param);
     if (slot == NULL)
         snprintf(name, sizeof name, "/model/%s", param->name);
     else
         snprintf(name, sizeof name, "/optimizer/%s/%s", slot, param->name);
-    return m->save ? ls_array_io_create(m->file, name, param, a)
-                   : ls_array_io_open(m->file, name, param, a);
+    return m->save ? ls_array_io_create(m->file, name, &whole, a)
+                   : ls_array_io_open(m->file, name, &whole, a);
 }
 
 static ls_status end_array(const ls_mover *m, ls_array_io *a, ls_status st) {
@@ -90,33 +163,39 @@ static ls_status end_array(const ls_mover *m, ls_array_io *a, ls_status st) {
     return m->save ? ls_array_io_finish_write(a) : ls_array_io_finish_read(a);
 }
 
-ls_status ls_move_weights(const ls_mover *m, ls_model *model) {
+/* One array of all ranks. st is what rank 0 has come to before, and what it comes to. */
+static ls_status move_one(const ls_mover *m, const char *slot, const ls_param *param, bool all,
+                          held h, ls_status st) {
+    ls_array_io *a = NULL;
+    if (rank_of(m) == 0 && st == LS_OK)
+        st = begin_array(m, slot, param, &a);
+    ls_status moved = move_array(m, param, all, h, a);
+    return end_array(m, a, st == LS_OK ? moved : st);
+}
+
+ls_status ls_move_weights(const ls_mover *m, ls_model *model, ls_status st) {
     held h = {model->weights, {0, model->slab_floats}};
-    for (size_t p = 0; p < model->n_params; p++) {
-        ls_array_io *a = NULL;
-        ls_status st = begin_array(m, NULL, &model->params[p], &a);
-        if (st == LS_OK)
-            st = move_array(m, &model->params[p], true, h, a);
-        LS_TRY(end_array(m, a, st));
-    }
-    return LS_OK;
+    for (size_t p = 0; p < model->n_params; p++)
+        if (rank_of(m) == 0 || is_spread(&model->params[p]))
+            st = move_one(m, NULL, &model->params[p], true, h, st);
+    return st;
 }
 
 ls_status ls_move_slots(const ls_mover *m, const ls_trained *t, const ls_optimizer_state *state,
                         ls_status st) {
     const ls_optimizer_type *type = ls_optimizer_type_of(&t->config.optimizer);
-    bool all = m->comm == NULL, root = rank_of(m) == 0;
-    ls_tree_range range = {0, t->model->slab_floats};
+    const ls_model *model = t->model;
+    bool all = m->comm == NULL;
+    ls_tree_range range = {0, model->shared_floats};
     if (!all)
         range = ls_exchange_owned(m->exchange, rank_of(m));
     for (size_t k = 0; k < type->n_slots; k++)
-        for (size_t p = 0; p < t->model->n_params; p++) {
-            const ls_param *param = &t->model->params[p];
-            ls_array_io *a = NULL;
-            if (root && st == LS_OK)
-                st = begin_array(m, type->slot_name[k], param, &a);
-            ls_status moved = move_array(m, param, all, (held){state->slot[k], range}, a);
-            st = end_array(m, a, st == LS_OK ? moved : st);
+        for (size_t p = 0; p < model->n_params; p++) {
+            const ls_param *param = &model->params[p];
+            const held shared = {state->slot[k], range};
+            const held own = {state->sharded[k], {param->offset, param->count}};
+            const bool sharded = param == model->sharded;
+            st = move_one(m, type->slot_name[k], param, all || sharded, sharded ? own : shared, st);
         }
     return st;
 }

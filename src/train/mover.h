@@ -21,11 +21,12 @@ typedef struct ls_mover {
     float *buffer; /* [LS_CHECKPOINT_BUFFER], on every rank */
 } ls_mover;
 
-/* All parameters of the model; rank 0 has them all. Not collective: rank 0 calls it. */
-ls_status ls_move_weights(const ls_mover *m, ls_model *model) LS_MUST_CHECK;
+/* All parameters of the model: rank 0's, and of one whose columns are spread those of all ranks.
+ * With a communicator every rank calls it, whatever rank 0 has come to before: st, which it returns
+ * where that is not LS_OK. The result is rank 0's. */
+ls_status ls_move_weights(const ls_mover *m, ls_model *model, ls_status st) LS_MUST_CHECK;
 
-/* All slots of the optimiser's state. With a communicator every rank calls it, whatever rank 0 has
- * come to before: st, which it returns where that is not LS_OK. The result is rank 0's. */
+/* All slots of the optimiser's state; as above. */
 ls_status ls_move_slots(const ls_mover *m, const ls_trained *t, const ls_optimizer_state *state,
                         ls_status st) LS_MUST_CHECK;
 

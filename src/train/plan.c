@@ -29,7 +29,7 @@ static void data_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
                    count(run->n_rows[LS_SPLIT_TEST], c));
 }
 
-static void model_lines(const ls_run *run, ls_buffer *out) {
+static void model_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     const ls_model *m = run->t->model;
     char a[32], b[32];
     for (size_t i = 0; i < m->n_layers; i++) {
@@ -37,10 +37,11 @@ static void model_lines(const ls_run *run, ls_buffer *out) {
         for (size_t p = 0; p < m->n_params; p++)
             for (size_t k = 0; k < m->layers[i].n_params; k++)
                 if (m->params[p].offset == m->layers[i].offset[k])
-                    weights += m->params[p].count;
+                    weights += ls_param_all(&m->params[p]);
         ls_buffer_addf(out, "%-11s %zu %-10s %8s -> %-8s", i == 0 ? "model" : "", i,
-                       m->layers[i].type->row.name, count(m->layers[i].in_size, a),
-                       count(m->layers[i].out_size, b));
+                       m->layers[i].type->row.name,
+                       count(i < m->front ? inputs : m->layers[i].in_size, a),
+                       count(i + 1 < m->front ? inputs : m->layers[i].out_size, b));
         ls_buffer_addf(out, " %12s parameters%s\n", count(weights, a),
                        i >= m->n_active ? " (absorbed by the loss)" : "");
     }
@@ -73,10 +74,20 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     size_t ranks = (size_t)ls_comm_size(run->comm);
     size_t rows = run->lanes.mine.count * (size_t)(c->batch.size / c->batch.lanes);
     size_t val_blocks = (run->n_rows[LS_SPLIT_VAL] + LS_BLOCK_ROWS - 1) / LS_BLOCK_ROWS;
-    size_t val_rows = ls_share(val_blocks, ranks, 0).count * LS_BLOCK_ROWS;
+    const bool features = m->sharded != NULL;
+    size_t val_rows =
+        (features ? val_blocks : ls_share(val_blocks, ranks, 0).count) * LS_BLOCK_ROWS;
     if (val_rows > run->n_rows[LS_SPLIT_VAL])
         val_rows = run->n_rows[LS_SPLIT_VAL];
     double slab = (double)m->slab_floats * sizeof(float);
+    double shared = (double)m->shared_floats * sizeof(float);
+    double front = features ? (double)m->sharded->count * sizeof(float) : 0;
+    size_t width = features ? m->layers[m->front - 1].out_size : inputs;
+    double passes =
+        features
+            ? (double)ls_features_bytes(run->t, ranks, (size_t)c->batch.size, true) +
+                  (double)ls_features_bytes(run->t, ranks, LS_BLOCK_ROWS * ranks, false) - front
+            : 0;
     double own = (double)ls_exchange_owned(run->exchange, 0).count * sizeof(float);
     double roots = (double)run->lanes.n_roots;
     const struct {
@@ -86,14 +97,15 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
         {"training rows", (double)(ls_sampler_rows(run->sampler) * inputs) * sizeof(float)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights", slab},
-        {"gradients", slab * roots + (ranks > 1 ? own * 2 : 0)},
-        {"optimiser", own * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
-        {"batch and activations", (double)(rows * inputs) * sizeof(float) +
-                                      (double)ls_activations_bytes(m, rows, true) +
-                                      (double)ls_activations_bytes(m, LS_BLOCK_ROWS, false)},
+        {"gradients", shared * roots + (ranks > 1 ? own * 2 : 0) + front},
+        {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
+        {"batch and activations",
+         (double)(rows * width) * sizeof(float) + passes +
+             (double)ls_activations_bytes(m, m->front, m->n_layers, rows, true) +
+             (double)ls_activations_bytes(m, m->front, m->n_layers, LS_BLOCK_ROWS, false)},
         {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
         {"checkpoint buffer", (double)LS_CHECKPOINT_BUFFER * sizeof(float)},
-        {"copy for checkpoints", c->checkpoint.background ? (double)ls_saver_copy_bytes(run) : 0},
+        {"copy for checkpoints", (double)ls_saver_copy_bytes(run)},
     };
     char text[32];
     double total = 0;
@@ -104,15 +116,20 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     }
     ls_buffer_addf(out, "            %-22s %10s on rank 0\n", "together",
                    ls_print_bytes(total, text));
-    ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy data)\n",
-                   ls_print_bytes((double)ls_exchange_bytes(run->exchange), text));
+    size_t sent = ls_exchange_bytes(run->exchange);
+    if (features)
+        sent += ls_features_sent(run->t, ranks, (size_t)c->batch.size);
+    ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy %s)\n",
+                   ls_print_bytes((double)sent, text), features ? "features" : "data");
 }
 
-void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out) {
+void ls_run_plan(const ls_run *run, ls_buffer *out) {
+    const ls_model *m = run->t->model;
+    const size_t inputs = m->sharded != NULL ? m->sharded->all_columns : m->in_size;
     ls_buffer_addf(out, "plan of %s\n", run->t->config.name);
     data_lines(run, inputs, out);
-    model_lines(run, out);
+    model_lines(run, inputs, out);
     batch_lines(run, out);
-    memory_lines(run, inputs, out);
+    memory_lines(run, m->in_size, out);
     ls_buffer_addf(out, "directory   %s\n", run->dir.path);
 }

@@ -17,14 +17,20 @@ typedef struct predictor {
     size_t columns;          /* of a row of p */
     float *p;                /* [LS_BLOCK_ROWS, columns] */
     int32_t *code;           /* [LS_BLOCK_ROWS] */
+    size_t *of_rank;         /* [ranks] the blocks of a round */
 } predictor;
 
-/* Probabilities, codes or outputs of one block. A single logit becomes two probabilities. */
-static ls_status compute(predictor *w, size_t block) {
+/* Probabilities, codes or outputs of this rank's block of a round. A single logit becomes two
+ * probabilities. */
+static ls_status compute(predictor *w) {
     const ls_trained *t = w->a.t;
-    size_t first, rows = ls_blocks_rows(w->a.blocks, block, &first), out = t->model->out_size;
-    const float *z;
-    LS_TRY(ls_blocks_forward(w->a.blocks, block, &z));
+    const size_t block = w->of_rank[ls_comm_rank(w->comm)], out = t->model->out_size;
+    const float *z = NULL;
+    size_t first;
+    LS_TRY(ls_blocks_forward(w->a.blocks, w->of_rank, &z));
+    if (block == LS_NO_BLOCK)
+        return LS_OK;
+    const size_t rows = ls_blocks_rows(w->a.blocks, block, &first);
     ls_loss_predict(&t->config.loss, rows, out, z, w->p);
     for (size_t r = 0; t->target == LS_TARGET_CLASSES && r < rows; r++)
         w->code[r] = ls_predicted_class(t, z + r * out);
@@ -58,11 +64,13 @@ static ls_status hand_over(predictor *w, size_t block, int owner, ls_status st) 
 }
 
 static ls_status run_rounds(predictor *w, ls_progress *progress) {
-    size_t ranks = (size_t)ls_comm_size(w->comm), rank = (size_t)ls_comm_rank(w->comm);
+    size_t ranks = (size_t)ls_comm_size(w->comm);
     size_t blocks = ls_blocks_count(w->a.blocks);
     for (size_t b = 0; b < blocks; b += ranks) {
         ls_comm_activity(w->comm, "rows from %zu on", b * LS_BLOCK_ROWS);
-        ls_status st = b + rank < blocks ? compute(w, b + rank) : LS_OK;
+        for (size_t r = 0; r < ranks; r++)
+            w->of_rank[r] = b + r < blocks ? b + r : LS_NO_BLOCK;
+        ls_status st = compute(w);
         LS_TRY(ls_agree(w->comm, st));
         for (size_t r = 0; r < ranks && b + r < blocks; r++)
             st = hand_over(w, b + r, (int)r, st);
@@ -81,6 +89,7 @@ static ls_status begin(predictor *w, const ls_predict_request *request) {
     size_t widest = w->columns > t->model->out_size ? w->columns : t->model->out_size;
     LS_TRY(ls_alloc(LS_BLOCK_ROWS * widest, sizeof *w->p, "predictions", &w->p));
     LS_TRY(ls_alloc(LS_BLOCK_ROWS, sizeof *w->code, "predictions", &w->code));
+    LS_TRY(ls_alloc((size_t)ls_comm_size(w->comm), sizeof *w->of_rank, "blocks", &w->of_rank));
     if (ls_comm_rank(w->comm) != 0)
         return LS_OK;
     return ls_prediction_file_begin(&w->file, request->out, t, w->a.ds, w->columns);
@@ -118,6 +127,7 @@ ls_status ls_predict(ls_comm *comm, ls_log *log, const ls_predict_request *reque
         st = predict(&w, request, log);
     ls_free(w.p);
     ls_free(w.code);
+    ls_free(w.of_rank);
     ls_apply_end(&w.a);
     return st;
 }

@@ -8,6 +8,7 @@
 
 #include "blocks.h"
 #include "deadline.h"
+#include "feature_shards.h"
 #include "lockstep/comm/exchange.h"
 #include "lockstep/data/sampler.h"
 #include "lockstep/math/lanes.h"
@@ -18,7 +19,8 @@
 #include "saver.h"
 #include "score.h"
 
-/* This rank's training rows, lane after lane. */
+/* This rank's training rows, lane after lane; with strategy features all rows, of these the
+ * columns of this rank, and one more row of zeros. */
 typedef struct ls_shard {
     float *x;       /* [slots, inputs] */
     int32_t *label; /* [slots], or NULL */
@@ -27,14 +29,18 @@ typedef struct ls_shard {
 
 /* The rows of one step, gathered from the shard. */
 typedef struct ls_batch {
-    float *x;           /* [rows, inputs] */
+    float *x;           /* [rows, inputs]; with features the first dense layer's output */
     int32_t *label;     /* [rows], or NULL */
     float *value;       /* [rows, targets], or NULL */
-    size_t *first;      /* [lanes of this rank + 1] */
-    size_t *slot;       /* [rows] */
-    uint32_t *position; /* [rows] */
-    double *row_loss;   /* [rows] */
-    double *lane_loss;  /* [lanes of this rank] */
+    size_t *first;      /* [lanes of the sampler + 1] */
+    size_t *own_first;  /* [lanes of this rank + 1] */
+    size_t *slot;       /* [rows of the sampler's lanes] */
+    uint32_t *position; /* [rows of the sampler's lanes] */
+    /* With features every lane has room for its full share: */
+    size_t *all_slot;       /* [batch] slots, or that of the row of zeros */
+    uint32_t *all_position; /* [batch] */
+    double *row_loss;       /* [rows] */
+    double *lane_loss;      /* [lanes of this rank] */
 } ls_batch;
 
 typedef struct ls_run {
@@ -47,9 +53,10 @@ typedef struct ls_run {
     size_t *rows[3]; /* the dataset's rows of train, val and test, ascending */
     size_t n_rows[3];
 
-    ls_sampler *sampler;
+    ls_sampler *sampler; /* of this rank's lanes, with features of all */
     ls_lanes lanes;
     ls_exchange *exchange;
+    ls_features *features; /* the front of the model with strategy features; else NULL */
     ls_shard shard;
     ls_batch batch;
     ls_activations *activations;
@@ -80,7 +87,7 @@ ls_status ls_run_load(ls_run *run) LS_MUST_CHECK;
 void ls_run_free(ls_run *run);
 
 /* plan.c: what a dry run tells. Not collective. */
-void ls_run_plan(const ls_run *run, size_t inputs, ls_buffer *out);
+void ls_run_plan(const ls_run *run, ls_buffer *out);
 
 /* What the ranks agree on beside the loss: a rank asks, all are told the same. */
 typedef struct ls_requests {

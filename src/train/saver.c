@@ -35,7 +35,15 @@ static size_t slots(const ls_run *run) {
     return ls_optimizer_type_of(&run->t->config.optimizer)->n_slots;
 }
 
+/* Whether rank 0 may hold a copy at all: where weights are spread nobody holds them all. */
+static bool may_copy(const ls_run *run) {
+    return run->t->config.checkpoint.background &&
+           (run->t->model->sharded == NULL || ls_comm_size(run->comm) == 1);
+}
+
 size_t ls_saver_copy_bytes(const ls_run *run) {
+    if (!may_copy(run))
+        return 0;
     return (1 + slots(run)) * run->t->model->slab_floats * sizeof(float);
 }
 
@@ -59,12 +67,15 @@ static void free_copy(ls_saver *s) {
 }
 
 static ls_status allocate_copy(ls_saver *s) {
+    const ls_param *sharded = s->run->t->model->sharded;
     size_t floats = s->run->t->model->slab_floats;
     s->model = *s->run->t->model;
     s->model.weights = NULL;
     LS_TRY(ls_alloc(floats, sizeof(float), "copy for checkpoints", &s->model.weights));
-    for (size_t k = 0; k < slots(s->run); k++)
+    for (size_t k = 0; k < slots(s->run); k++) {
         LS_TRY(ls_alloc(floats, sizeof(float), "copy for checkpoints", &s->whole.slot[k]));
+        s->whole.sharded[k] = sharded != NULL ? s->whole.slot[k] + sharded->offset : NULL;
+    }
     return LS_OK;
 }
 
@@ -73,7 +84,7 @@ static bool make_copy(ls_saver *s) {
     char need[32], free_bytes[32];
     double wanted = (double)ls_saver_copy_bytes(s->run);
     double available = (double)ls_available_bytes();
-    if (!s->run->t->config.checkpoint.background)
+    if (!may_copy(s->run))
         return false;
     if (wanted <= 0.5 * available && allocate_copy(s) == LS_OK)
         return true;
@@ -178,6 +189,9 @@ static void gather_copy(ls_saver *s) {
         memcpy(s->model.weights, run->t->model->weights,
                run->t->model->slab_floats * sizeof(float));
     }
+    const ls_param *sharded = run->t->model->sharded;
+    for (size_t k = 0; k < slots(run) && sharded != NULL; k++)
+        memcpy(s->whole.sharded[k], run->optimizer.sharded[k], sharded->count * sizeof(float));
     for (size_t k = 0; k < slots(run); k++)
         for (int r = 0; r < ranks; r++) {
             ls_tree_range own = ls_exchange_owned(run->exchange, r);

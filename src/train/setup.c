@@ -276,6 +276,7 @@ static ls_status prepare_sampler(ls_run *run) {
     size_t lanes = (size_t)c->batch.lanes;
     ls_tree_range mine =
         ls_share(lanes, (size_t)ls_comm_size(run->comm), (size_t)ls_comm_rank(run->comm));
+    const bool features = c->parallel.strategy == LS_STRATEGY_FEATURES;
     ls_sampler_spec spec = {.n_rows = run->n_rows[LS_SPLIT_TRAIN],
                             .batch = (size_t)c->batch.size,
                             .lanes = lanes,
@@ -283,7 +284,7 @@ static ls_status prepare_sampler(ls_run *run) {
                             .window = (size_t)c->data.shuffle_window,
                             .drop_last = c->batch.last == LS_BATCH_DROP,
                             .seed = (uint32_t)c->seed};
-    LS_TRY(ls_sampler_create(&spec, mine, &run->sampler));
+    LS_TRY(ls_sampler_create(&spec, features ? (ls_tree_range){0, lanes} : mine, &run->sampler));
     if (ls_sampler_steps(run->sampler) == 0)
         return ls_hint(ls_fail(LS_ERR_CONFIG, "batch.last",
                                "drop leaves no step: %zu training rows, batches of %zu",
@@ -297,12 +298,15 @@ ls_status ls_run_prepare(ls_run *run) {
     size_t inputs = 0;
     ls_status st = prepare_data(run);
     if (st == LS_OK)
-        st = prepare_sampler(run);
-    if (st == LS_OK)
         st = ls_transforms_planned_outputs(&run->t->config.data.transform, run->ds->n_features,
                                            &inputs);
     if (st == LS_OK && run->t->model == NULL)
-        st = ls_trained_plan_model(run->t, inputs);
+        st = ls_trained_choose_strategy(run->t, inputs);
+    if (st == LS_OK && run->t->model == NULL)
+        st = ls_trained_plan_model(run->t, inputs, (size_t)ls_comm_size(run->comm),
+                                   (size_t)ls_comm_rank(run->comm));
+    if (st == LS_OK)
+        st = prepare_sampler(run);
     if (st == LS_OK && run->resumed_from == NULL)
         st = ls_model_init(run->t->model, (uint32_t)run->t->config.seed);
     return ls_agree(run->comm, st);

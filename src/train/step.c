@@ -21,15 +21,88 @@ static double *part_of(const ls_run *run, int rank) {
     return run->message + HEADER * (size_t)rank + PER_LANE * first;
 }
 
-static void gather_batch(ls_run *run, size_t rows) {
+/* The rows that this rank's lanes begin with among the sampler's. */
+static size_t own_base(const ls_run *run) {
+    return run->features != NULL ? run->batch.first[run->lanes.mine.first] : 0;
+}
+
+static void gather_targets(ls_run *run, size_t rows) {
     ls_batch *b = &run->batch;
-    size_t k = run->t->n_targets;
-    ls_gather_rows(rows, run->t->model->in_size, run->shard.x, b->slot, b->x);
+    const size_t k = run->t->n_targets, *slot = b->slot + own_base(run);
     for (size_t i = 0; i < rows; i++)
         if (b->label != NULL)
-            b->label[i] = run->shard.label[b->slot[i]];
+            b->label[i] = run->shard.label[slot[i]];
         else
-            memcpy(b->value + i * k, run->shard.value + b->slot[i] * k, k * sizeof *b->value);
+            memcpy(b->value + i * k, run->shard.value + slot[i] * k, k * sizeof *b->value);
+}
+
+/* Gives every lane its place in the whole batch; where it has too few rows zeros take theirs. */
+static void spread_batch(ls_run *run) {
+    ls_batch *b = &run->batch;
+    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    for (size_t l = 0; l < run->lanes.total; l++)
+        for (size_t k = 0; k < room; k++) {
+            const size_t from = b->first[l] + k, to = l * room + k;
+            const bool used = from < b->first[l + 1];
+            b->all_slot[to] = used ? b->slot[from] : ls_sampler_rows(run->sampler);
+            b->all_position[to] = used ? b->position[from] : 0;
+        }
+}
+
+/* Moves this rank's rows between the batch with room for all and the one without gaps. */
+static void close_gaps(const ls_run *run, size_t width, const float *wide, float *dense) {
+    const ls_batch *b = &run->batch;
+    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    for (size_t l = 0; l < run->lanes.mine.count; l++) {
+        const size_t n = b->own_first[l + 1] - b->own_first[l];
+        memcpy(dense + b->own_first[l] * width, wide + l * room * width, n * width * sizeof *wide);
+    }
+}
+
+static void open_gaps(const ls_run *run, size_t width, const float *dense, float *wide) {
+    const ls_batch *b = &run->batch;
+    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    memset(wide, 0, run->lanes.mine.count * room * width * sizeof *wide);
+    for (size_t l = 0; l < run->lanes.mine.count; l++) {
+        const size_t n = b->own_first[l + 1] - b->own_first[l];
+        memcpy(wide + l * room * width, dense + b->own_first[l] * width, n * width * sizeof *wide);
+    }
+}
+
+static size_t front_units(const ls_model *m) {
+    return m->layers[m->front - 1].out_size;
+}
+
+/* b->x: what the layers behind the front see. */
+static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
+    ls_batch *b = &run->batch;
+    const ls_model *m = run->t->model;
+    gather_targets(run, rows);
+    if (run->features == NULL) {
+        ls_gather_rows(rows, m->in_size, run->shard.x, b->slot, b->x);
+        return LS_OK;
+    }
+    const float *y = NULL;
+    ls_pass all = *pass;
+    all.position = b->all_position;
+    spread_batch(run);
+    ls_gather_rows((size_t)run->t->config.batch.size, m->in_size, run->shard.x, b->all_slot,
+                   ls_features_x(run->features));
+    LS_TRY(ls_features_forward(run->features, &all, &y));
+    close_gaps(run, front_units(m), y, b->x);
+    return LS_OK;
+}
+
+/* The front's biases are summed over lanes as all others are; dy goes to the whole batch. */
+static void front_backward(ls_run *run, const ls_pass *pass, const float *dy) {
+    const ls_model *m = run->t->model;
+    const ls_layer *dense = &m->layers[m->front - 1];
+    float *d[LS_TREE_DEPTH_MAX];
+    for (size_t k = 0; k < run->lanes.n_roots && dense->n_params > 1; k++)
+        d[k] = run->gradient[k] + dense->offset[1];
+    if (dense->n_params > 1)
+        ls_gemm_backward_bias(&pass->rows, pass->lanes, dense->out_size, dy, d);
+    open_gaps(run, dense->out_size, dy, ls_features_dy(run->features));
 }
 
 /* Forward, loss and backward of this rank's lanes; fills its part of the message. */
@@ -49,10 +122,12 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
         double *lane = part + HEADER + PER_LANE * l;
         lane[LANE_LOSS] = b->lane_loss[l];
         lane[LANE_CORRECT] = 0;
-        for (size_t r = b->first[l]; b->label != NULL && r < b->first[l + 1]; r++)
+        for (size_t r = b->own_first[l]; b->label != NULL && r < b->own_first[l + 1]; r++)
             lane[LANE_CORRECT] += ls_predicted_class(t, z + r * out) == b->label[r];
     }
-    ls_model_backward(t->model, a, pass, b->x, run->gradient);
+    const float *dy = ls_model_backward(t->model, a, pass, b->x, run->gradient);
+    if (run->features != NULL)
+        front_backward(run, pass, dy);
 }
 
 /* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
@@ -80,6 +155,16 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
+/* The weights that are spread have their gradient where they are. */
+static ls_status update_front(ls_run *run) {
+    ls_model *m = run->t->model;
+    const float *dw = NULL;
+    LS_TRY(ls_features_backward(run->features, &dw));
+    ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, m->sharded->count,
+                        m->weights + m->sharded->offset, dw, run->optimizer.sharded);
+    return LS_OK;
+}
+
 static ls_status update(ls_run *run) {
     const float *sum = NULL;
     ls_model *m = run->t->model;
@@ -91,26 +176,28 @@ static ls_status update(ls_run *run) {
     ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, own.count,
                         m->weights + own.first, sum, run->optimizer.slot);
     begin = ls_clock_s();
-    ls_status st = ls_exchange_gather(run->exchange, m->weights);
+    LS_TRY(ls_exchange_gather(run->exchange, m->weights));
     run->wait_s += ls_clock_s() - begin;
-    return st;
+    return run->features != NULL ? update_front(run) : LS_OK;
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
     size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
-    size_t lanes = run->lanes.mine.count;
-    ls_pass pass = {.rows = {lanes, b->first},
+    size_t lanes = run->lanes.mine.count, base = own_base(run);
+    for (size_t l = 0; l <= lanes; l++)
+        b->own_first[l] = b->first[(run->features != NULL ? run->lanes.mine.first : 0) + l] - base;
+    ls_pass pass = {.rows = {lanes, b->own_first},
                     .training = true,
                     .seed = (uint32_t)run->t->config.seed,
                     .epoch = (uint32_t)state->epoch,
-                    .position = b->position,
+                    .position = b->position + base,
                     .lanes = &run->lanes};
     double loss, correct;
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
-    gather_batch(run, b->first[lanes]);
+    LS_TRY(gather_batch(run, &pass, b->own_first[lanes]));
     compute(run, &pass, count, requests);
     LS_TRY(exchange_message(run, &loss, &correct, requests));
     if (!isfinite(loss))

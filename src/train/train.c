@@ -48,6 +48,8 @@ static ls_status check_arithmetic(ls_comm *comm) {
 /* Compares the stored config with the new one; the new one counts where it may differ. */
 static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) {
     char *key = NULL;
+    if (config->parallel.strategy == LS_STRATEGY_AUTO)
+        config->parallel.strategy = run->t->config.parallel.strategy;
     LS_TRY(ls_options_compare(ls_config_table, &run->t->config, config, &key));
     ls_status st = LS_OK;
     if (key[0] != '\0')
@@ -128,7 +130,7 @@ static ls_status make_plan(ls_run *run, const ls_train_request *request, ls_buff
     LS_TRY(ls_exchange_create(run->comm, run->lanes.total, run->t->model->block_edge,
                               run->t->model->n_blocks, &run->exchange));
     if (ls_comm_rank(run->comm) == 0)
-        ls_run_plan(run, run->t->model->in_size, plan);
+        ls_run_plan(run, plan);
     return ls_agree(run->comm, plan->status);
 }
 

@@ -18,6 +18,7 @@ void ls_trained_destroy(ls_trained *t) {
     ls_strings_free(&t->targets);
     ls_strings_free(&t->features);
     ls_free(t->part);
+    ls_free(t->spread.edge);
     ls_free(t->provenance);
     ls_free(t);
 }
@@ -121,9 +122,78 @@ ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) {
     return LS_OK;
 }
 
-ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) {
+/* ---- strategy features ---- */
+
+/* From so many inputs on, and with so many times the rows of a batch, the weights of the first
+ * layer are more to send than what a batch makes of them. */
+#define WIDE_INPUTS ((size_t)8192)
+#define WIDE_ROWS 4
+
+ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) {
+    const bool can = ls_model_can_shard(&t->config.model);
+    int *strategy = &t->config.parallel.strategy;
+    if (*strategy == LS_STRATEGY_FEATURES && !can)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
+                               "features needs a dense layer behind nothing but elementwise ones"),
+                       "use parallel.strategy: data");
+    if (*strategy == LS_STRATEGY_AUTO)
+        *strategy =
+            can && inputs >= WIDE_INPUTS && inputs >= WIDE_ROWS * (size_t)t->config.batch.size
+                ? LS_STRATEGY_FEATURES
+                : LS_STRATEGY_DATA;
+    return LS_OK;
+}
+
+static size_t blocks_of(size_t inputs) {
+    return inputs < LS_FEATURE_BLOCKS ? inputs : LS_FEATURE_BLOCKS;
+}
+
+/* The columns of consecutive blocks. */
+static ls_tree_range columns_of(size_t inputs, ls_tree_range blocks) {
+    const size_t n = blocks_of(inputs);
+    const size_t first = ls_share(inputs, n, blocks.first).first;
+    const ls_tree_range last = ls_share(inputs, n, blocks.first + blocks.count - 1);
+    return (ls_tree_range){first, last.first + last.count - first};
+}
+
+ls_tree_range ls_feature_columns(size_t inputs, size_t ranks, size_t rank) {
+    return columns_of(inputs, ls_share(blocks_of(inputs), ranks, rank));
+}
+
+static ls_status spread_columns(ls_trained *t, size_t inputs, size_t ranks, size_t rank) {
+    ls_spread *s = &t->spread;
+    const size_t n = blocks_of(inputs);
+    if (ranks > n)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
+                               "features: %zu ranks are more than the %zu blocks of columns", ranks,
+                               n),
+                       "start at most %zu ranks", n);
+    s->total = n;
+    s->mine = ls_share(n, ranks, rank);
+    LS_TRY(ls_alloc(s->mine.count + 1, sizeof *s->edge, "features", &s->edge));
+    for (size_t i = 0; i < s->mine.count; i++) {
+        const ls_tree_range block = ls_share(inputs, n, s->mine.first + i);
+        s->edge[i] = block.first;
+        s->edge[i + 1] = block.first + block.count;
+    }
+    return LS_OK;
+}
+
+ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks, size_t rank) {
     ls_shape in = {1, {inputs}};
     const ls_loss_type *loss = ls_loss_type_of(&t->config.loss);
-    LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, &t->model));
+    ls_tree_range columns, *some = NULL;
+    if (t->config.parallel.strategy == LS_STRATEGY_FEATURES) {
+        LS_TRY(spread_columns(t, inputs, ranks, rank));
+        columns = ls_feature_columns(inputs, ranks, rank);
+        some = &columns;
+    }
+    LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, some, &t->model));
     return t->target == LS_TARGET_CLASSES ? check_classes(t, loss) : check_values(t, loss);
+}
+
+ls_status ls_trained_loader(ls_trained *t, ls_dataset *ds, const uint32_t *index, ls_loader **out) {
+    const ls_spread *s = &t->spread;
+    t->columns = (ls_loader_columns){s->mine.first, s->mine.count, s->edge};
+    return ls_loader_create(ds, index, t->transforms, s->total > 0 ? &t->columns : NULL, out);
 }

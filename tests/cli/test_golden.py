@@ -52,7 +52,9 @@ class Golden(lockstep_test.TestCase):
             self.skipTest(f"no hashes for {arithmetic} ({name}): {__file__} --record adds them")
         for name in experiments.EXPERIMENTS:
             with self.subTest(experiment=name):
-                self.assertEqual(weights(self.dir, name), golden.get(name))
+                if name not in golden:
+                    self.skipTest(f"no hash of {name} for {arithmetic}")
+                self.assertEqual(weights(self.dir, name), golden[name])
 
 
 def record():

@@ -70,8 +70,9 @@ class Exact(TestCase):
             if more:
                 yield kind, name, {name: {**needed, **more}}
 
-    def config_for(self, kind, name, thing):
-        changes = {"train": {"epochs": 3}, "optimizer": "adam", **KINDS[kind](thing)}
+    def config_for(self, kind, name, thing, strategy):
+        changes = {"train": {"epochs": 3}, "optimizer": "adam",
+                   "parallel": {"strategy": strategy}, **KINDS[kind](thing)}
         for key, value in WITH.get(name, {}).items():
             changes[key] = {**changes.get(key, {}), **value} if key == "data" else value
         rows = np.arange(90)
@@ -98,20 +99,23 @@ class Exact(TestCase):
         self.assertIn(f"{name} ", r.err)
         return run_dir
 
+    def check(self, config, starts):
+        self.train(config, "--overwrite", "--set", "checkpoint={every_steps: 1, keep: 99}",
+                   run_dir="straight", threads=1)
+        want = self.saved("straight")
+        self.assertIn("model/0_dense/weight", want)
+        for step, ranks, threads in starts:
+            got = self.saved(self.resume(config, step, ranks=ranks, threads=threads))
+            self.assertEqual(got.keys(), want.keys())
+            self.assertEqual([k for k in want if got[k] != want[k]], [])
+
     def test_every_row_of_every_table(self):
         """5 steps an epoch, 3 epochs: on from inside the second epoch, and from its end."""
         count = 0
         for kind, name, thing in self.things():
-            with self.subTest(kind=kind, thing=thing):
-                config = self.config_for(kind, name, thing)
-                self.train(config, "--overwrite", "--set", "checkpoint={every_steps: 1, keep: 99}",
-                           run_dir="straight", threads=1)
-                want = self.saved("straight")
-                self.assertIn("model/0_dense/weight", want)
-                for step, ranks, threads in ((7, 3, 2), (10, 2, 1)):
-                    got = self.saved(self.resume(config, step, ranks=ranks, threads=threads))
-                    self.assertEqual(got.keys(), want.keys())
-                    self.assertEqual([k for k in want if got[k] != want[k]], [])
+            for strategy, starts in (("data", ((7, 3, 2), (10, 2, 1))), ("features", ((7, 3, 2),))):
+                with self.subTest(kind=kind, thing=thing, strategy=strategy):
+                    self.check(self.config_for(kind, name, thing, strategy), starts)
             count += 1
         self.assertGreater(count, 15)
 

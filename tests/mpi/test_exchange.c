@@ -134,6 +134,27 @@ static void one_lane_a_rank(void **state) {
     ls_exchange_destroy(ex);
 }
 
+/* Whoever owns what: even shares of ten, and everything with the last rank. */
+static void owners_as_told(void **state) {
+    (void)state;
+    enum { FLOATS = 9010 };
+    const size_t size = (size_t)ls_comm_size(comm), edge[] = {0, FLOATS};
+    const struct slab s = {edge, 1};
+    for (int last = 0; last < 2; last++) {
+        ls_tree_range owned[64] = {{0}};
+        ls_exchange *ex = NULL;
+        for (size_t r = 0; r < size; r++) {
+            const ls_tree_range tenths = ls_share(FLOATS / 10, size, r);
+            owned[r] = (ls_tree_range){10 * tenths.first, 10 * tenths.count};
+            if (last)
+                owned[r] = (ls_tree_range){0, r + 1 == size ? FLOATS : 0};
+        }
+        OK(ls_exchange_create_owned(comm, 9, owned, &ex));
+        check_step(ex, &s, 9, 4);
+        ls_exchange_destroy(ex);
+    }
+}
+
 /* Sent: the other owners' ranges of every own root, and the own range to each of the others. */
 static void bytes(void **state) {
     (void)state;
@@ -161,6 +182,7 @@ static void too_many_weights(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_the_trees),
                                        cmocka_unit_test(one_lane_a_rank), cmocka_unit_test(bytes),
+                                       cmocka_unit_test(owners_as_told),
                                        cmocka_unit_test(too_many_weights)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;

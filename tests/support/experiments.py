@@ -118,6 +118,28 @@ EXPERIMENTS = {
          "optimizer": {"sgd": {"lr": 0.1}},
          "batch": {"size": 8},
          "train": {"epochs": 2}}),
+    # Columns instead of rows shared out: in 32 blocks of 21 or 22, behind a layer that draws for
+    # each of them; steps and blocks that are not full.
+    "features": (
+        lambda path: classes(path, 701, 700, 5, {"features": _names("g", 700)}),
+        {"seed": 5,
+         "data": {"split": {"train": 0.6, "val": 0.4}, "transform": ["log1p", "standardize"]},
+         "model": [{"dropout": 0.1}, "relu", dense(37), "relu", {"dropout": 0.3}, dense(5)],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"adamw": {"lr": 0.01}},
+         "batch": {"size": 64},
+         "parallel": {"strategy": "features"},
+         "train": {"epochs": 2}}),
+    # The same of chosen columns, fewer than there are blocks; nothing behind the first layer.
+    "features_values": (
+        lambda path: values(path, 421, 43, 3),
+        {"data": {"split": {"val": 0.25}, "transform": [{"select": 29}, "center"]},
+         "model": [dense(3, bias=False, init={"uniform": 0.1})],
+         "loss": "mse",
+         "optimizer": {"sgd": {"lr": 0.001, "momentum": 0.9}},
+         "batch": {"size": 40},
+         "parallel": {"strategy": "features"},
+         "train": {"epochs": 3}}),
     # One lane: nothing to share.
     "lane": (
         lambda path: classes(path, 97, 3, 2),

@@ -60,7 +60,7 @@ static void rows_go_to_their_slots(void **state) {
     size_t n = third_rows(1, row);
     for (size_t i = 0; i < n; i++)
         slot[i] = n - 1 - i;
-    OK(ls_loader_create(ds, NULL, t, &l));
+    OK(ls_loader_create(ds, NULL, t, NULL, &l));
     OK(ls_loader_read(l, row, n, slot, out, NULL));
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < 4; j++) {
@@ -86,7 +86,7 @@ static ls_loader *mapped_loader(ls_dataset *ds, ls_transforms **t) {
     OK(ls_dataset_open(&paths, &narrow));
     *t = fitted(narrow, "[log1p]");
     ls_dataset_close(narrow);
-    OK(ls_loader_create(ds, index, *t, &l));
+    OK(ls_loader_create(ds, index, *t, NULL, &l));
     return l;
 }
 
@@ -112,7 +112,7 @@ static void columns_follow_the_index(void **state) {
     x[301 * D + 1] = -INFINITY;
     x[301 * D + 4] = -8;
     ds = dataset();
-    OK(ls_loader_create(ds, (uint32_t[]){4, 0, 1}, t, &l));
+    OK(ls_loader_create(ds, (uint32_t[]){4, 0, 1}, t, NULL, &l));
     FAILS(LS_ERR_DATA, "row 301, column 1: infinite", ls_loader_read(l, row, n, NULL, out, NULL));
     ls_loader_destroy(l);
     ls_transforms_destroy(t);
@@ -130,7 +130,7 @@ static void other_rows_may_hold_anything(void **state) {
     ls_dataset *ds = dataset();
     ls_transforms *t = fitted(ds, "[log1p]");
     ls_loader *l = NULL;
-    OK(ls_loader_create(ds, NULL, t, &l));
+    OK(ls_loader_create(ds, NULL, t, NULL, &l));
     OK(ls_loader_read(l, row, third_rows(1, row), NULL, out, NULL));
     assert_true(out[3] == log1pf(x[1 * D + 3]) && out[100 * D + 3] == log1pf(x[301 * D + 3]));
     FAILS(LS_ERR_DATA, "/X: row 3, column 3: missing value",
@@ -150,7 +150,7 @@ static void add_sum(size_t first, size_t end, size_t step, bool backwards, uint6
     ls_dataset *ds = dataset();
     ls_transforms *t = fitted(ds, "[scale: 2]");
     ls_loader *l = NULL;
-    OK(ls_loader_create(ds, NULL, t, &l));
+    OK(ls_loader_create(ds, NULL, t, NULL, &l));
     for (size_t i = first; i < end; i += step)
         row[n++] = i;
     for (size_t i = 0; backwards && i < n; i++)
@@ -197,10 +197,64 @@ static void the_sum_is_one_of_values(void **state) {
     assert_true(other[0] != whole[0] && other[1] != whole[1]);
 }
 
+/* Blocks of the outputs, by loaders of their own, are what one loader of all outputs reads, and
+ * their sums add up to the sum of one loader of all blocks. */
+static void columns_are_slices(void **state) {
+    (void)state;
+    static float all[N * D], some[N * D];
+    static const uint32_t turned[D] = {3, 1, 4, 0, 2};
+    static const size_t edge[] = {0, 1, 3, 4};
+    const ls_loader_columns whole = {0, 3, edge};
+    size_t row[N], n = third_rows(1, row);
+    make_x();
+    for (int with_index = 0; with_index < 2; with_index++) {
+        const uint32_t *index = with_index ? turned : NULL;
+        ls_dataset *ds = dataset();
+        ls_transforms *t = fitted(ds, "[log1p, select: 4, center]");
+        ls_loader *l = NULL;
+        uint64_t want[2], sum[2] = {0}, own[2];
+        OK(ls_loader_create(ds, index, t, NULL, &l));
+        OK(ls_loader_read(l, row, n, NULL, all, NULL));
+        ls_loader_destroy(l);
+        OK(ls_loader_create(ds, index, t, &whole, &l));
+        OK(ls_loader_read(l, row, n, NULL, some, NULL));
+        assert_memory_equal(some, all, n * 4 * sizeof *all);
+        ls_loader_sum(l, want);
+        ls_loader_destroy(l);
+        for (size_t b = 0; b < 3; b++) {
+            const ls_loader_columns one = {b, 1, edge + b};
+            const size_t width = edge[b + 1] - edge[b];
+            OK(ls_loader_create(ds, index, t, &one, &l));
+            OK(ls_loader_read(l, row, n, NULL, some, NULL));
+            for (size_t i = 0; i < n; i++)
+                assert_memory_equal(some + i * width, all + i * 4 + edge[b], width * sizeof *all);
+            ls_loader_sum(l, own);
+            sum[0] += own[0];
+            sum[1] += own[1];
+            ls_loader_destroy(l);
+        }
+        assert_memory_equal(sum, want, sizeof want);
+        ls_transforms_destroy(t);
+        ls_dataset_close(ds);
+    }
+    x[row[5] * D + 2] = NAN;
+    ls_dataset *ds = dataset();
+    ls_transforms *t = NULL;
+    ls_loader *l = mapped_loader(ds, &t);
+    ls_loader_destroy(l);
+    OK(ls_loader_create(ds, (uint32_t[]){0, 1, 2}, t, &(ls_loader_columns){1, 1, (size_t[]){1, 3}},
+                        &l));
+    FAILS(LS_ERR_DATA, "column 2", ls_loader_read(l, row, n, NULL, some, NULL));
+    ls_loader_destroy(l);
+    ls_transforms_destroy(t);
+    ls_dataset_close(ds);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_to_their_slots), cmocka_unit_test(columns_follow_the_index),
-        cmocka_unit_test(other_rows_may_hold_anything), cmocka_unit_test(the_sum_is_one_of_values)};
+        cmocka_unit_test(other_rows_may_hold_anything), cmocka_unit_test(the_sum_is_one_of_values),
+        cmocka_unit_test(columns_are_slices)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;
     int failed = cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -157,7 +157,7 @@ static void forward(void **state) {
     float x[ROWS * 3];
     fill(x, ROWS * 3, 4);
     OK(ls_model_init(m, 2));
-    OK(ls_activations_create(m, ROWS + 2, false, &a));
+    OK(ls_activations_create(m, 0, m->n_layers, ROWS + 2, false, &a));
     const float *z = ls_model_forward(m, a, &pass, x), *w = m->weights;
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < 2; o++) {
@@ -180,15 +180,15 @@ static void impossible_models(void **state) {
     nn_config config = nn_config_of("model: []");
     ls_model *m = NULL;
     FAILS(LS_ERR_CONFIG, "no layers",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, &m));
     nn_config_free(&config);
     config = nn_config_of("model: [relu, tanh]");
     FAILS(LS_ERR_CONFIG, "no layer has anything to train",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, &m));
     nn_config_free(&config);
     config = nn_config_of("model: [relu, {dense: 2}]");
     FAILS(LS_ERR_CONFIG, "model.1: dense takes samples of one dimension, not 2",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){2, {3, 3}}, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){2, {3, 3}}, NULL, &m));
     assert_null(m);
     nn_config_free(&config);
 }

@@ -18,21 +18,30 @@
 
 typedef struct ls_loader ls_loader;
 
+/* Some of the transforms' outputs: n_blocks blocks of consecutive columns, of which the first has
+ * the number first_block; block i has the outputs [edge[i], edge[i + 1]). */
+typedef struct ls_loader_columns {
+    size_t first_block, n_blocks;
+    const size_t *edge; /* [n_blocks + 1] */
+} ls_loader_columns;
+
 /* index[j] is the dataset's column that is input j of the transforms (NULL: the columns as they
- * are); ds, index and transforms must outlive the loader. Errors: ERR_MEMORY. */
+ * are). columns (NULL: all) are the outputs that are wanted: of the file no column before the
+ * first or behind the last of these is read. All must outlive the loader. Errors: ERR_MEMORY. */
 ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_transforms *transforms,
-                           ls_loader **out) LS_MUST_CHECK;
+                           const ls_loader_columns *columns, ls_loader **out) LS_MUST_CHECK;
 void ls_loader_destroy(ls_loader *loader);
 
-/* out[slot[i], :] (slot NULL: out[i, :]) = row row[i] of the dataset, transformed; row[0..n)
+/* out[slot[i], :] (slot NULL: out[i, :]) = the outputs of row row[i] of the dataset; row[0..n)
  * ascends. progress (may be NULL) counts rows. Errors: ERR_DATA: NaN, infinity or a value that a
  * transform can not take in one of these rows and a column that is an input. */
 ls_status ls_loader_read(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
                          float *out, ls_progress *progress) LS_MUST_CHECK;
 
 /* The sum (modulo 2^64 each) over all rows read so far of the two halves of XXH3-128 of the row's
- * number and its inputs before the transforms. Neither order nor how rows are shared out between
- * loaders matters: the loaders' sums add up to that of all rows. */
+ * number and its inputs before the transforms; with columns, over all rows and blocks, of their
+ * number and the values that the outputs come from. Neither order nor how rows and blocks are
+ * shared out between loaders matters: the loaders' sums add up to that of all. */
 void ls_loader_sum(const ls_loader *loader, uint64_t sum[2]);
 
 #endif

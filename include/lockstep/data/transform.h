@@ -54,6 +54,12 @@ size_t ls_transforms_source(const ls_transforms *t, size_t j);
 ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
                               const size_t *row, size_t rows, float *in, float *out) LS_MUST_CHECK;
 
+/* The same in place for values that are already chosen: x[rows, count] are the output columns from
+ * `first` on, as the file has them. */
+ls_status ls_transforms_apply_columns(const ls_transforms *t, const ls_dataset *ds,
+                                      const uint32_t *index, const size_t *row, size_t rows,
+                                      size_t first, size_t count, float *x) LS_MUST_CHECK;
+
 /* Stores the chain below a group ("/transforms") and reads it back; the number of inputs is
  * stored with it. Errors: ERR_IO; ERR_DATA for a damaged chain. */
 ls_status ls_transforms_save(const ls_transforms *t, ls_h5 *file, const char *group) LS_MUST_CHECK;

@@ -25,6 +25,18 @@ typedef struct ls_segments {
 void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float *x, const float *w,
                      const float *bias, float *y);
 
+/* The sum over x's columns in fixed blocks: columns [edge[i], edge[i + 1]) are block
+ * blocks->mine.first + i of blocks->total. z[k][B, out] = the sum over the blocks of root k, in tree
+ * order, of x's columns times w's; x[B, columns], w[out, columns]. The rows are cut into tiles of
+ * LS_GEMM_ROWS: B is what the problem says, never what a rank holds. */
+#define LS_GEMM_ROWS 128
+void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
+                             const float *x, const float *w, float *const *z);
+
+/* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. */
+void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
+                              const float *x, const float *dy, float *dw);
+
 /* dx[B, in] = dy[B, out] w. */
 void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,
                             const float *w, float *dx);

@@ -37,6 +37,9 @@ typedef struct ls_param_spec {
     size_t dim[4];
     const ls_choice *init; /* one of ls_init_choices */
     size_t fan_in, fan_out;
+    /* Of a matrix that this rank has some columns of: dim tells these, first_column where they
+     * begin, all_columns how many there are over all ranks; 0: all are here. */
+    size_t first_column, all_columns;
 } ls_param_spec;
 
 typedef struct ls_layer_plan {
@@ -62,6 +65,7 @@ typedef struct ls_layer {
     const void *options;
     uint32_t index; /* in the model, from 0 */
     ls_shape in, out;
+    size_t first_unit; /* which of all units out[0] is: not 0 where other ranks have units, too */
     size_t in_size, out_size;
     size_t n_params;
     size_t offset[LS_LAYER_PARAMS_MAX]; /* of each parameter in a slab */
@@ -79,8 +83,16 @@ typedef struct ls_layer_io {
     float *const *gradient; /* [roots] slabs; backward */
 } ls_layer_io;
 
+/* What a layer does to the columns of its input: whether they can be on different ranks. */
+typedef enum ls_layer_columns {
+    LS_COLUMNS_TOGETHER, /* it needs a whole row */
+    LS_COLUMNS_APART,    /* elementwise, without parameters: unit i of the output from unit i */
+    LS_COLUMNS_SUMMED    /* y = x W^T + what is no sum over columns; W is its first parameter */
+} ls_layer_columns;
+
 typedef struct ls_layer_type {
     ls_opt_row row;
+    ls_layer_columns columns;
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);

@@ -4,11 +4,16 @@
  * begins at a multiple of 16 floats, the floats between are zero and stay so. Spans are cut
  * into blocks of LS_BLOCK_FLOATS, whatever the rank count.
  *
+ * A model may hold some of its input's columns only (strategy features): of these the layers
+ * before the first dense layer work, and this one's weights, which then lie behind all others in
+ * the slab: its first shared_floats are those that every rank holds alike.
+ *
  * Why here: everything above sees spans and slabs, never a layer. Never sees MPI or a file.
  */
 #ifndef LS_NN_MODEL_H
 #define LS_NN_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +30,12 @@ typedef struct ls_param {
     int rank;
     size_t dim[4];
     size_t offset, count; /* floats in a slab */
+    size_t first_column;  /* of those that are here */
+    size_t all_columns;   /* of a matrix: over all ranks; dim[1] where all are here */
 } ls_param;
+
+/* Its floats over all ranks. */
+size_t ls_param_all(const ls_param *param);
 
 typedef struct ls_model {
     size_t n_layers;
@@ -33,21 +43,30 @@ typedef struct ls_model {
     ls_layer_plan *plans; /* [n_layers] */
     size_t n_active;      /* layers that a pass runs: a last layer that the loss absorbs is not */
     ls_shape in, out;
-    size_t in_size, out_size;
+    size_t in_size, out_size; /* in_size: of the columns that are here */
     size_t n_params;
-    ls_param *params;   /* in model order */
-    size_t n_weights;   /* trained numbers, without padding */
-    size_t slab_floats; /* with padding */
+    ls_param *params;     /* in model order */
+    size_t n_weights;     /* trained numbers over all ranks, without padding */
+    size_t slab_floats;   /* with padding */
+    size_t shared_floats; /* of these */
     size_t n_blocks;
-    size_t *block_edge; /* [n_blocks + 1] */
+    size_t *block_edge; /* [n_blocks + 1], of the shared floats */
     float *weights;     /* [slab_floats] */
+    /* NULL where every rank holds all columns; else the parameter whose columns are spread. */
+    const ls_param *sharded;
+    size_t front; /* layers up to and with the one of this parameter; 0 where there is none */
 } ls_model;
 
 /* Plans the layers of the config on samples of shape `in`; weights are zero. `loss` tells
- * whether the last layer is absorbed. config must outlive the model. Errors: ERR_CONFIG naming
+ * whether the last layer is absorbed. columns (NULL: all) are those of the input that this model
+ * holds; ls_model_can_shard must say yes. config must outlive the model. Errors: ERR_CONFIG naming
  * the layer, ERR_MEMORY. */
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          ls_model **out) LS_MUST_CHECK;
+                          const ls_tree_range *columns, ls_model **out) LS_MUST_CHECK;
+
+/* Whether the columns of the input can be spread: the first layer that is not elementwise is a sum
+ * over them. */
+bool ls_model_can_shard(const ls_choice_list *config);
 
 /* *weights = how many trained parameters such a model has, without memory for them. Errors: as
  * ls_model_create. */
@@ -62,28 +81,33 @@ ls_status ls_model_init(ls_model *model, uint32_t seed) LS_MUST_CHECK;
  * [out, in]; hex holds at least 33 bytes. */
 ls_status ls_model_hash(const ls_model *model, char *hex) LS_MUST_CHECK;
 
-/* The buffers of a pass over at most `rows` rows. */
+/* The buffers of a pass over at most `rows` rows through layers [first, end). */
 typedef struct ls_activations {
-    size_t rows, n_layers;
+    size_t rows, n_layers, first, end;
     float **y;              /* [n_layers] outputs */
     void **state;           /* [n_layers] */
     float *delta[2];        /* gradients on their way back; NULL where not for training */
     float *logits_gradient; /* [rows, out], for the loss */
 } ls_activations;
 
-ls_status ls_activations_create(const ls_model *model, size_t rows, bool training,
-                                ls_activations **out) LS_MUST_CHECK;
+ls_status ls_activations_create(const ls_model *model, size_t first, size_t end, size_t rows,
+                                bool training, ls_activations **out) LS_MUST_CHECK;
 void ls_activations_destroy(ls_activations *a);
 
 /* Bytes that ls_activations_create takes. */
-size_t ls_activations_bytes(const ls_model *model, size_t rows, bool training);
+size_t ls_activations_bytes(const ls_model *model, size_t first, size_t end, size_t rows,
+                            bool training);
 
-/* The model's outputs (logits where the loss has a link) for x[B, in]; they live in a. */
+/* x[B, in], the input of layer a->first, through the layers of a that a pass runs. Returns what
+ * the last one gives (logits where the loss has a link), or x where there is none; it lives in
+ * a. */
 const float *ls_model_forward(const ls_model *model, ls_activations *a, const ls_pass *pass,
                               const float *x);
 
-/* From a->logits_gradient to the gradient slabs of the rank's roots. */
-void ls_model_backward(const ls_model *model, ls_activations *a, const ls_pass *pass,
-                       const float *x, float *const *gradient);
+/* From a->logits_gradient, that of the last layer that a pass runs, back to layer a->first, into
+ * the gradient slabs of the rank's roots; x as above. Returns the gradient of x, or NULL where
+ * a->first is 0: nobody wants that of the data. */
+const float *ls_model_backward(const ls_model *model, ls_activations *a, const ls_pass *pass,
+                               const float *x, float *const *gradient);
 
 #endif

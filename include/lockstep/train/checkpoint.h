@@ -3,16 +3,14 @@
  * The file begins with a block of 4096 bytes of text (HDF5's user block, which every tool for HDF5
  * passes over): a line with the name of the format, a line with a sum of all bytes that follow the
  * block. They are cut into pieces of 2 MiB, the last one may be shorter; the sum is the XXH3-128 of
- * the pieces' XXH3-128s, each written as 32 hexadecimal digits. A reader verifies it before anything
- * else.
+ * the pieces' XXH3-128s, each written as 32 hexadecimal digits. A reader verifies it before
+ * anything else.
  *
- * Layout (version 3; read, too, are version 2, whose block has the XXH3-128 of all bytes as one, and
- * version 1, which had no such block):
- *   /                 attributes: format = "lockstep checkpoint", version = 3
- *   /config           the resolved config, YAML
- *   /provenance       where the run came from, JSON
- *   /state            attributes: epoch, epoch_step, step, best_value, ... (ls_train_state)
- *   /model/<param>    float32, dense weights as [out, in], biases as [out]
+ * Layout (version 3; read, too, are version 2, whose block has the XXH3-128 of all bytes as one,
+ * and version 1, which had no such block): /                 attributes: format = "lockstep
+ * checkpoint", version = 3 /config           the resolved config, YAML /provenance       where the
+ * run came from, JSON /state            attributes: epoch, epoch_step, step, best_value, ...
+ * (ls_train_state) /model/<param>    float32, dense weights as [out, in], biases as [out]
  *   /optimizer/<slot>/<param>   the same shapes; absent before the first step
  *   /transforms/...   the chain with its fitted constants
  *   /classes, /targets, /features   names
@@ -45,12 +43,14 @@
 #define LS_CHECKPOINT_COLUMNS ((size_t)4096)
 #define LS_CHECKPOINT_ROWS ((size_t)64)
 
-/* Floats of the buffer that saving needs on every rank. */
-#define LS_CHECKPOINT_BUFFER (LS_CHECKPOINT_ROWS * LS_CHECKPOINT_COLUMNS)
+/* Floats of the buffer that saving needs on every rank: a piece, and what another rank sends. */
+#define LS_CHECKPOINT_BUFFER (2 * LS_CHECKPOINT_ROWS * LS_CHECKPOINT_COLUMNS)
 
-/* The optimiser's state of this rank: slot[k] holds the floats of the slab that it owns. */
+/* The optimiser's state of this rank: slot[k] holds the shared floats of the slab that it owns,
+ * sharded[k] those of its columns of the first layer (strategy features; else NULL). */
 typedef struct ls_optimizer_state {
     float *slot[3];
+    float *sharded[3];
 } ls_optimizer_state;
 
 /* Writes what becomes a checkpoint when `pending` is committed, with buffer[LS_CHECKPOINT_BUFFER].

@@ -38,6 +38,12 @@ typedef struct ls_config_batch {
 
 typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
 
+typedef enum ls_strategy { LS_STRATEGY_AUTO, LS_STRATEGY_DATA, LS_STRATEGY_FEATURES } ls_strategy;
+
+typedef struct ls_config_parallel {
+    int strategy; /* ls_strategy; AUTO until the inputs are known */
+} ls_config_parallel;
+
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
@@ -65,6 +71,7 @@ typedef struct ls_config {
     ls_choice_list model;
     ls_choice loss, optimizer;
     ls_config_batch batch;
+    ls_config_parallel parallel;
     ls_config_train train;
     ls_config_checkpoint checkpoint;
 } ls_config;

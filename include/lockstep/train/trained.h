@@ -14,7 +14,9 @@
 
 #include "lockstep/base/status.h"
 #include "lockstep/base/text.h"
+#include "lockstep/base/tree.h"
 #include "lockstep/data/dataset.h"
+#include "lockstep/data/loader.h"
 #include "lockstep/data/transform.h"
 #include "lockstep/nn/model.h"
 #include "lockstep/train/config.h"
@@ -35,6 +37,19 @@ typedef struct ls_train_state {
     double seconds; /* of training so far */
 } ls_train_state;
 
+/* Most blocks that the columns of a wide input are cut into, and so most ranks that share it. */
+#define LS_FEATURE_BLOCKS ((size_t)32)
+
+/* Which of the input's columns this rank holds: whole, consecutive blocks. */
+typedef struct ls_spread {
+    size_t total;       /* blocks over all ranks; 0: every rank holds all columns */
+    ls_tree_range mine; /* blocks of this rank */
+    size_t *edge; /* [mine.count + 1]: columns [edge[i], edge[i + 1]) are block mine.first + i */
+} ls_spread;
+
+/* The columns of rank `rank` of `ranks`. */
+ls_tree_range ls_feature_columns(size_t inputs, size_t ranks, size_t rank);
+
 typedef struct ls_trained {
     ls_config config;
     ls_target target;
@@ -45,9 +60,11 @@ typedef struct ls_trained {
     ls_strings features; /* of the inputs before the transforms, or empty */
     ls_transforms *transforms;
     ls_model *model;
-    size_t n_samples;     /* of the dataset that it was trained on */
-    uint8_t *part;        /* [n_samples] LS_SPLIT_* */
-    char fingerprint[40]; /* of that dataset */
+    ls_spread spread;          /* strategy features */
+    ls_loader_columns columns; /* the same, as the loader wants it */
+    size_t n_samples;          /* of the dataset that it was trained on */
+    uint8_t *part;             /* [n_samples] LS_SPLIT_* */
+    char fingerprint[40];      /* of that dataset */
     uint64_t
         rows_sum[2];  /* of the values trained and validated on, see ls_loader_sum; 0: unknown */
     char *provenance; /* JSON */
@@ -60,9 +77,20 @@ void ls_trained_destroy(ls_trained *t);
  * rows and there are none. */
 const char *ls_trained_monitor(const ls_trained *t);
 
-/* Plans the model on the transforms' outputs and checks that loss, outputs and targets fit.
- * Errors: ERR_CONFIG with a hint. Not collective. */
-ls_status ls_trained_plan_model(ls_trained *t, size_t inputs) LS_MUST_CHECK;
+/* Plans the model on the transforms' outputs and checks that loss, outputs and targets fit;
+ * with strategy features for the columns of rank `rank` of `ranks`. Errors: ERR_CONFIG with a hint.
+ * Not collective. */
+ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks,
+                                size_t rank) LS_MUST_CHECK;
+
+/* A loader of the columns that this rank holds; index as in ls_loader_create. t must outlive it.
+ * Errors: ERR_MEMORY. Not collective. */
+ls_status ls_trained_loader(ls_trained *t, ls_dataset *ds, const uint32_t *index,
+                            ls_loader **out) LS_MUST_CHECK;
+
+/* Decides what `auto` means for so many inputs. Errors: ERR_CONFIG: features are asked for where
+ * the model does not allow it. */
+ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) LS_MUST_CHECK;
 
 /* Checks that the dataset's float targets, if it has any, are ones that the loss can take. Errors:
  * ERR_CONFIG: it takes classes alone; ERR_DATA naming row and column. Not collective. */

@@ -155,21 +155,28 @@ static void pick(const ls_transforms *t, const float *in, float *out) {
         out[j] = in[t->source[j]];
 }
 
-ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
-                              const size_t *row, size_t rows, float *in, float *out) {
+ls_status ls_transforms_apply_columns(const ls_transforms *t, const ls_dataset *ds,
+                                      const uint32_t *index, const size_t *row, size_t rows,
+                                      size_t first, size_t count, float *x) {
     /* The first row that fails and its step, as one number: row * (steps + 1) + step. */
     size_t states = t->count + 1, worst = SIZE_MAX;
 #pragma omp parallel for schedule(static) reduction(min : worst)
     for (size_t i = 0; i < rows; i++) {
-        float *to = out + i * t->outputs;
-        pick(t, in + i * t->inputs, to);
-        size_t failed = ls_chain_apply_row(t, 0, t->count, 0, t->outputs, to);
+        size_t failed = ls_chain_apply_row(t, 0, t->count, first, count, x + i * count);
         if (failed != LS_NOT_FOUND && i * states + failed < worst)
             worst = i * states + failed;
     }
     if (worst == SIZE_MAX)
         return LS_OK;
     size_t i = worst / states;
-    return ls_chain_fail(t, ds, index, worst % states, t->count, row[i], 0, t->outputs,
-                         out + i * t->outputs);
+    return ls_chain_fail(t, ds, index, worst % states, t->count, row[i], first, count,
+                         x + i * count);
+}
+
+ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
+                              const size_t *row, size_t rows, float *in, float *out) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < rows; i++)
+        pick(t, in + i * t->inputs, out + i * t->outputs);
+    return ls_transforms_apply_columns(t, ds, index, row, rows, 0, t->outputs, out);
 }

@@ -85,6 +85,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_dense = {
     .row = {"dense", "every output from every input: y = x W^T + b", options, sizeof(dense_options),
             "units"},
+    .columns = LS_COLUMNS_SUMMED,
     .plan = plan,
     .forward = forward,
     .backward = backward,

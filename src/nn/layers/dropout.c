@@ -40,11 +40,13 @@ static float scale_of(const ls_layer *l) {
 static void draw_row(const ls_layer *l, const ls_pass *pass, size_t row, uint8_t *mask) {
     ls_random_key key = ls_random_key_make(pass->seed, LS_RANDOM_DROPOUT, l->index);
     uint64_t limit = (uint64_t)(rate_of(l) * 4294967296.0);
-    for (size_t u = 0; u < l->out_size; u += 4) {
+    const size_t end = l->first_unit + l->out_size;
+    for (size_t u = l->first_unit; u < end;) {
         uint32_t draw[4];
         ls_random_quad(key, pass->epoch, pass->position[row], (uint32_t)(u / 4), draw);
-        for (size_t k = 0; k < 4 && u + k < l->out_size; k++)
-            mask[u + k] = draw[k] >= limit;
+        do
+            mask[u - l->first_unit] = draw[u % 4] >= limit;
+        while (++u % 4 != 0 && u < end);
     }
 }
 
@@ -69,6 +71,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_dropout = {
     .row = {"dropout", "zeroes a share of the units in training", options, sizeof(dropout_options),
             "rate"},
+    .columns = LS_COLUMNS_APART,
     .plan = plan,
     .forward = forward,
     .backward = backward,
