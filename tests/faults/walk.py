@@ -91,8 +91,8 @@ class Target:
 class Training(Target):
     """The second epoch of a run that was stopped after the first."""
 
-    def __init__(self, base, ranks, background):
-        super().__init__(f"train, {max(1, ranks)} ranks", base,
+    def __init__(self, base, ranks, background, more=""):
+        super().__init__(f"train, {max(1, ranks)} ranks{more}", base,
                          ["train", "@/c.yaml", "--run-dir", "@/run", "--resume", "--set",
                           f"checkpoint.background={background}"], ranks)
 
@@ -227,14 +227,20 @@ def check_symbols():
     demand(not new, f"wrap these in tests/support/faults.c, or say why they are harmless: {new}")
 
 
-def make_targets(root):
-    """The base folder holds a run after its first epoch, a table, a dataset."""
-    base = f"{root}/base"
+def make_run(base, strategy):
+    """A folder that holds a run after its first epoch."""
     os.mkdir(base)
-    fault_runs.write_run(base)
+    fault_runs.write_run(base, strategy=strategy)
     r = lockstep_test.run("train", f"{base}/c.yaml", "--run-dir", f"{base}/run", "--set",
                           "train.epochs=1")
     demand(r.code == 0, "the first epoch", r)
+    return base
+
+
+def make_targets(root):
+    """The base folder holds a run after its first epoch, a table, a dataset."""
+    base = make_run(f"{root}/base", "data")
+    features = make_run(f"{root}/features", "features")
     with open(f"{base}/t.csv", "w", encoding="utf-8") as f:
         f.write("id,a,b,label\n")
         f.writelines(f"s{i},{i % 7},{i % 5},{'xyz'[i % 3]}\n" for i in range(200))
@@ -242,6 +248,7 @@ def make_targets(root):
     return [
         Training(base, 0, "true"),
         Training(base, 3, "false"),
+        Training(features, 3, "false", ", strategy features"),
         Output("evaluate", base, ["evaluate", last, "--data", "@/d.h5", "--json"]),
         Output("predict csv", base, ["predict", last, "--data", "@/d.h5", "-o", "@/p.csv"],
                "p.csv"),
