@@ -1,5 +1,5 @@
 """Doors: MPI is called in comm only, BLAS in math only, HDF5 in format only; no module ends the
-process or prints by itself; nothing is summed or compiled in a way that loses the bits.
+process or prints by itself; no result is summed or compiled in a way that loses the bits.
 """
 import os
 import re
@@ -16,8 +16,11 @@ DOORS = [
 
 # A call that a module must not make, the files that may, what to do instead.
 CALLS = [
-    (re.compile(r"\bMPI_SUM\b"), (),
+    (re.compile(r"\bMPI_SUM\b"), ("src/comm/unordered.c",),
      "MPI_SUM adds in an order of MPI's choosing: sum with the fixed tree (base/tree.h)"),
+    (re.compile(r"\bls_allreduce_unordered\s*\("),
+     ("src/bench/", "src/comm/unordered.c", "include/lockstep/comm/unordered.h"),
+     "it adds in an order of MPI's choosing, to be measured only: use comm/exchange.h"),
     (re.compile(r"\b(exit|_exit|_Exit|quick_exit|abort)\s*\("), ("src/comm/",),
      "a module returns an ls_status (ls_fail); only comm's panic ends the process"),
     (re.compile(r"\b(v?printf|puts|putchar|perror)\s*\(|\b(v?fprintf)\s*\(\s*std(out|err)\b"

@@ -149,6 +149,10 @@ WRAP(int, mkdir, ENOSPC, -1, (const char *path, mode_t mode), (path, mode))
 WRAP(DIR *, opendir, EIO, NULL, (const char *path), (path))
 WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
 WRAP(struct dirent *, readdir, EIO, NULL, (DIR * entries), (entries))
+WRAP(void *, mmap, ENOMEM, MAP_FAILED,
+     (void *p, size_t n, int protection, int flags, int fd, off_t at),
+     (p, n, protection, flags, fd, at))
+WRAP(int, munmap, EINVAL, -1, (void *p, size_t n), (p, n))
 WRAP(int, rename, EIO, -1, (const char *old, const char *new), (old, new))
 WRAP(int, stat, EIO, -1, (const char *path, struct stat *out), (path, out))
 WRAP(int, unlink, EIO, -1, (const char *path), (path))
@@ -287,6 +291,9 @@ WRAP_MPI(Allgather,
          (const void *mine, int n, MPI_Datatype type, void *all, int n_all, MPI_Datatype type_all,
           MPI_Comm comm),
          (mine, n, type, all, n_all, type_all, comm))
+WRAP_MPI(Allreduce,
+         (const void *mine, void *sum, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm),
+         (mine, sum, n, type, op, comm))
 WRAP_MPI(Comm_dup, (MPI_Comm comm, MPI_Comm *out), (comm, out))
 WRAP_MPI(Comm_free, (MPI_Comm * comm), (comm))
 WRAP_MPI(Comm_rank, (MPI_Comm comm, int *rank), (comm, rank))

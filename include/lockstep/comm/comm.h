@@ -3,7 +3,7 @@
  * Why here: the only caller of MPI. A function that takes an ls_comm is collective: all ranks
  * call it in the same order and it returns the same status on every rank, except where it says
  * otherwise. An error of MPI itself is a panic: one line, then MPI_Abort. No floating-point
- * number is ever summed by MPI. Never sees a layer or a file.
+ * number of a result is ever summed by MPI. Never sees a layer or a file.
  */
 #ifndef LS_COMM_COMM_H
 #define LS_COMM_COMM_H
