@@ -12,7 +12,8 @@
 #include "lockstep/math/math.h"
 
 /* Every benchmark; a new one is a file bench_<name>.c and a row here. */
-static const ls_bench_kind *const kinds[] = {&ls_bench_gemm, &ls_bench_memory};
+static const ls_bench_kind *const kinds[] = {&ls_bench_gemm, &ls_bench_memory, &ls_bench_exchange,
+                                             &ls_bench_read};
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds, REPEATS = 5 };
 
@@ -30,6 +31,10 @@ ls_status ls_bench_find(const char *name, const ls_bench_kind **out) {
 }
 
 ls_status ls_bench_line(json_t *object, FILE *to) {
+    if (to == NULL) {
+        json_decref(object);
+        return LS_OK;
+    }
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
     if (text == NULL)
@@ -44,6 +49,11 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+double ls_bench_median(double *seconds, size_t n) {
+    qsort(seconds, n, sizeof *seconds, by_size);
+    return seconds[n / 2];
+}
+
 ls_status ls_bench_time(const ls_bench_options *options, void (*work)(void *context), void *context,
                         double *seconds) {
     double *taken = NULL;
@@ -54,8 +64,7 @@ ls_status ls_bench_time(const ls_bench_options *options, void (*work)(void *cont
         work(context);
         taken[i] = ls_clock_s() - begin;
     }
-    qsort(taken, options->repeats, sizeof *taken, by_size);
-    *seconds = taken[options->repeats / 2];
+    *seconds = ls_bench_median(taken, options->repeats);
     ls_free(taken);
     return LS_OK;
 }
@@ -71,15 +80,19 @@ ls_status ls_bench_threads(ls_status (*measure)(void *context, int threads), voi
     return st;
 }
 
-static ls_status print_machine(FILE *to) {
-    char cpu[256], blas[256], arithmetic[40], now[32];
+/* The machine is rank 0's, which prints. */
+static ls_status print_machine(size_t ranks, size_t ranks_here, FILE *to) {
+    char cpu[256], blas[256], mpi[256], arithmetic[40], now[32];
     LS_TRY(ls_math_fingerprint(arithmetic));
     json_t *o = json_object();
     ls_json_set(&o, "bench", json_string("machine"));
     ls_json_set(&o, "time", json_string(ls_clock_iso(now)));
     ls_json_set(&o, "cpu", json_string(ls_cpu_name(cpu, sizeof cpu)));
     ls_json_set(&o, "threads", json_integer(ls_math_threads()));
+    ls_json_set(&o, "ranks", json_integer((json_int_t)ranks));
+    ls_json_set(&o, "ranks_on_machine", json_integer((json_int_t)ranks_here));
     ls_json_set(&o, "blas", json_string(ls_math_blas(blas, sizeof blas)));
+    ls_json_set(&o, "mpi", json_string(ls_comm_version(mpi, sizeof mpi)));
     ls_json_set(&o, "arithmetic", json_string(arithmetic));
     ls_json_set(&o, "version", json_string(ls_build_version()));
     ls_json_set(&o, "commit", json_string(ls_build_commit()));
@@ -88,10 +101,35 @@ static ls_status print_machine(FILE *to) {
     return ls_bench_line(o, to);
 }
 
-ls_status ls_bench_run(const ls_bench_kind *kind, const ls_bench_options *options, FILE *to) {
+static ls_status say_machine(ls_comm *comm, FILE *to) {
+    char mine = 0;
+    void *all = NULL;
+    size_t here = 1, me = 0;
+    LS_TRY(ls_allgather_node(comm, &mine, sizeof mine, &all, &here, &me));
+    ls_free(all);
+    const bool prints = ls_comm_rank(comm) == 0;
+    return ls_agree(comm, prints ? print_machine((size_t)ls_comm_size(comm), here, to) : LS_OK);
+}
+
+static ls_status check_file(const ls_bench_kind *kind, const ls_bench_options *options) {
+    if (kind->reads_file && options->file == NULL)
+        return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "bench %s: which file?", kind->name),
+                       "name a dataset: lockstep bench %s FILE.h5", kind->name);
+    if (!kind->reads_file && options->file != NULL)
+        return ls_fail(LS_ERR_USAGE, NULL, "bench %s reads no file ('%s')", kind->name,
+                       options->file);
+    return LS_OK;
+}
+
+ls_status ls_bench_run(ls_comm *comm, const ls_bench_kind *kind, const ls_bench_options *options,
+                       FILE *to) {
     ls_bench_options chosen = *options;
+    const bool first = ls_comm_rank(comm) == 0;
     chosen.repeats = chosen.repeats > 0 ? chosen.repeats : REPEATS;
-    LS_TRY(ls_math_init());
-    LS_TRY(print_machine(to));
-    return kind->run(&chosen, to);
+    LS_TRY(check_file(kind, options));
+    LS_TRY(ls_agree(comm, ls_math_init()));
+    LS_TRY(say_machine(comm, to));
+    if (kind->run_ranks != NULL)
+        return kind->run_ranks(comm, &chosen, first ? to : NULL);
+    return ls_agree(comm, first ? kind->run(&chosen, to) : LS_OK);
 }

@@ -118,4 +118,6 @@ static ls_status run(const ls_bench_options *options, FILE *to) {
 }
 
 const ls_bench_kind ls_bench_gemm = {
-    "gemm", "the matrix products of a dense layer, beside the peak of the processor", run};
+    .name = "gemm",
+    .help = "the matrix products of a dense layer, beside the peak of the processor",
+    .run = run};

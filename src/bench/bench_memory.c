@@ -88,9 +88,9 @@ static ls_status choose_adam(streams *s) {
     return st;
 }
 
-static ls_status run(const ls_bench_options *options, FILE *to) {
+static ls_status run_bytes(const ls_bench_options *options, size_t bytes, FILE *to) {
     streams s = {.options = options, .to = to};
-    s.n = (options->bytes > 0 ? options->bytes : BYTES) / (ARRAYS * sizeof(float));
+    s.n = bytes / (ARRAYS * sizeof(float));
     s.n = s.n > 0 ? s.n : 1;
     LS_TRY(choose_adam(&s));
     ls_status st = LS_OK;
@@ -106,5 +106,13 @@ static ls_status run(const ls_bench_options *options, FILE *to) {
     return st;
 }
 
-const ls_bench_kind ls_bench_memory = {"memory",
-                                       "memory streams: the triad, and the update of Adam", run};
+static ls_status run(const ls_bench_options *options, FILE *to) {
+    if (options->n_bytes == 0)
+        return run_bytes(options, BYTES, to);
+    for (size_t i = 0; i < options->n_bytes; i++)
+        LS_TRY(run_bytes(options, options->bytes[i], to));
+    return LS_OK;
+}
+
+const ls_bench_kind ls_bench_memory = {
+    .name = "memory", .help = "memory streams: the triad, and the update of Adam", .run = run};

@@ -8,30 +8,40 @@
 #ifndef LS_BENCH_BENCH_H
 #define LS_BENCH_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "lockstep/base/status.h"
+#include "lockstep/comm/comm.h"
 
-/* What can be chosen; 0: as the benchmark likes. */
+/* What can be chosen; 0 and NULL: as the benchmark likes. */
 typedef struct ls_bench_options {
     size_t repeats; /* a figure is the median of so many, after one that is not counted */
-    size_t rows, in, out;
-    size_t bytes; /* of all arrays together */
+    size_t rows, in, out, lanes;
+    const size_t *bytes; /* [n_bytes] sizes to measure, one after the other */
+    size_t n_bytes;
+    const char *file; /* for a benchmark that reads one, and for no other */
 } ls_bench_options;
 
+/* A benchmark has one of the two functions; both print a line a figure. */
 typedef struct ls_bench_kind {
     const char *name, *help;
-    /* Measures and prints a line a figure. Errors: ERR_MEMORY, ERR_IO. */
+    bool reads_file;
+    /* Measures one process. Errors: ERR_MEMORY, ERR_IO. */
     ls_status (*run)(const ls_bench_options *options, FILE *to);
+    /* Measures all ranks together; to is NULL on all but rank 0. Collective. Errors: these,
+     * ERR_USAGE, ERR_DATA. */
+    ls_status (*run_ranks)(ls_comm *comm, const ls_bench_options *options, FILE *to);
 } ls_bench_kind;
 
 /* Errors: ERR_USAGE, with the names that there are. */
 ls_status ls_bench_find(const char *name, const ls_bench_kind **out) LS_MUST_CHECK;
 
-/* Prints the line about machine and build, then what the benchmark measures, with all threads and
- * with one. Not collective. Errors: as the benchmark's. */
-ls_status ls_bench_run(const ls_bench_kind *kind, const ls_bench_options *options,
+/* Prints the line about machine and build, then what the benchmark measures: on rank 0 alone where
+ * it is about one process. Only rank 0 writes to `to`. Collective. Errors: ERR_USAGE for a file
+ * that is missing or that nobody reads; as the benchmark's. */
+ls_status ls_bench_run(ls_comm *comm, const ls_bench_kind *kind, const ls_bench_options *options,
                        FILE *to) LS_MUST_CHECK;
 
 #endif
