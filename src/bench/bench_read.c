@@ -81,7 +81,7 @@ static ls_status by_pread(void *context, double *seconds) {
     const double begin = ls_clock_s();
     char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
-        return ls_fail_errno(LS_ERR_MEMORY, r->paths.file, "map memory for");
+        return ls_fail_errno(LS_ERR_MEMORY, r->paths.file, "map memory");
     (void)madvise(p, bytes, MADV_HUGEPAGE); /* as ls_alloc asks for */
     const ls_status st = read_share(r, p);
     *seconds = ls_clock_s() - begin;
