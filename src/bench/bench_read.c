@@ -45,7 +45,7 @@ static ls_status by_loader(void *context, double *seconds) {
     float *x = NULL;
     LS_TRY(ls_dataset_open(&r->paths, &ds));
     const double begin = ls_clock_s();
-    ls_status st = ls_loader_create(ds, NULL, r->transforms, &loader);
+    ls_status st = ls_loader_create(ds, NULL, r->transforms, NULL, &loader);
     if (st == LS_OK)
         st = ls_alloc(r->mine.count * r->features, sizeof *x, "rows", &x);
     if (st == LS_OK)
