@@ -199,7 +199,8 @@ void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *
 
 /* Columns of one block: the tiles of dW in it are as even as they can be. */
 static void block_weights(size_t rows, size_t first, size_t count, size_t columns, size_t out,
-                          const float *x, const float *dy, float *dw) {
+                          const float *x, const float *dy, float *scratch, ls_tile_use *use,
+                          void *context) {
     size_t across = tiles(count, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
 #pragma omp for collapse(2) schedule(dynamic) nowait
     for (size_t u = 0; u < across; u++)
@@ -208,18 +209,21 @@ static void block_weights(size_t rows, size_t first, size_t count, size_t column
             const size_t end = first + count * (u + 1) / across;
             weight_tile t = {x,      dy, columns, out, i, o, minimum(LS_TILE_WEIGHT_OUT, out - o),
                              end - i};
-            weight_kernel(&t, 0, rows, (tile_at){dw + o * columns + i, columns});
+            weight_kernel(&t, 0, rows, (tile_at){scratch, t.width});
+            use(context, &(ls_tile){scratch, o, t.height, i, t.width});
         }
 }
 
 void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                              const float *x, const float *dy, float *dw) {
+                              const float *x, const float *dy, ls_tile_use *use, void *context) {
     const size_t n = blocks->mine.count;
 #pragma omp parallel
     {
+        float *scratch = ls_lanes_scratch(blocks);
         one_thread_a_call();
         for (size_t b = 0; b < n; b++)
-            block_weights(rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, dw);
+            block_weights(rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, scratch, use,
+                          context);
     }
 }
 

@@ -13,7 +13,7 @@ ls_status ls_lanes_create(size_t total, ls_tree_range mine, ls_lanes *out) {
     ls_tree_range roots[LS_TREE_DEPTH_MAX];
     ls_lanes lanes = {.total = total,
                       .mine = mine,
-                      .depth = 1,
+                      .depth = 2,
                       .tile_floats = (size_t)LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
                       .n_threads = (size_t)ls_math_threads()};
     lanes.n_roots = ls_tree_roots(total, mine.first, mine.first + mine.count, roots);

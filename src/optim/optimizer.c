@@ -16,10 +16,19 @@ const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer) {
     return (const ls_optimizer_type *)optimizer->row; /* the row is the first member */
 }
 
+void ls_optimizer_update_span(const ls_choice *optimizer, uint64_t step, size_t first, size_t n,
+                              float *w, const float *g, float *const *slot) {
+    const ls_optimizer_type *type = ls_optimizer_type_of(optimizer);
+    float *own[LS_OPTIMIZER_SLOTS_MAX] = {0};
+    for (size_t k = 0; k < type->n_slots; k++)
+        own[k] = slot[k] + first;
+    type->update(optimizer->options, step, type->learning_rate(optimizer->options), n, w + first, g,
+                 own);
+}
+
 typedef struct update {
     const ls_choice *optimizer;
     uint64_t step;
-    double lr;
     float *w;
     const float *g;
     float *const *slot;
@@ -27,16 +36,11 @@ typedef struct update {
 
 static void update_chunk(void *context, size_t first, size_t count) {
     const update *u = context;
-    const ls_optimizer_type *type = ls_optimizer_type_of(u->optimizer);
-    float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
-    for (size_t k = 0; k < type->n_slots; k++)
-        slot[k] = u->slot[k] + first;
-    type->update(u->optimizer->options, u->step, u->lr, count, u->w + first, u->g + first, slot);
+    ls_optimizer_update_span(u->optimizer, u->step, first, count, u->w, u->g + first, u->slot);
 }
 
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,
                          const float *g, float *const *slot) {
-    update u = {optimizer, step, ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options),
-                w,         g,    slot};
+    update u = {optimizer, step, w, g, slot};
     ls_for_chunks(n, LS_VECTOR_CHUNK, update_chunk, &u);
 }

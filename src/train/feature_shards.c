@@ -21,7 +21,6 @@ struct ls_features {
     float *z[LS_TREE_DEPTH_MAX]; /* [rows, units] a root */
     float *y;                    /* [own rows, units] */
     float *dy;                   /* [rows, units] */
-    float *dw;                   /* [units, columns] */
 };
 
 static const ls_layer *dense_of(const ls_model *m) {
@@ -42,8 +41,7 @@ static ls_status allocate(ls_features *f, const ls_trained *t, bool training) {
     LS_TRY(ls_alloc(f->own.count * f->units, sizeof *f->y, "activations", &f->y));
     if (!training)
         return LS_OK;
-    LS_TRY(ls_alloc(f->rows * f->units, sizeof *f->dy, "activations", &f->dy));
-    return ls_alloc(m->sharded->count, sizeof *f->dw, "gradients", &f->dw);
+    return ls_alloc(f->rows * f->units, sizeof *f->dy, "activations", &f->dy);
 }
 
 /* The exchange counts in floats of y. */
@@ -94,7 +92,6 @@ void ls_features_destroy(ls_features *f) {
     ls_free(f->x);
     ls_free(f->y);
     ls_free(f->dy);
-    ls_free(f->dw);
     ls_free(f);
 }
 
@@ -129,10 +126,9 @@ float *ls_features_dy(ls_features *f) {
     return f->dy + f->own.first * f->units;
 }
 
-ls_status ls_features_backward(ls_features *f, const float **dw) {
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
     LS_TRY(ls_exchange_gather(f->exchange, f->dy));
-    ls_gemm_backward_columns(f->rows, &f->blocks, f->edge, f->units, f->input, f->dy, f->dw);
-    *dw = f->dw;
+    ls_gemm_backward_columns(f->rows, &f->blocks, f->edge, f->units, f->input, f->dy, use, context);
     return LS_OK;
 }
 
@@ -150,7 +146,7 @@ size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool tr
     if (ranks > 1) /* what the exchange receives and sums */
         floats += (roots * (ranks - 1) + 1) * own * units;
     if (training)
-        floats += rows * units + m->sharded->count;
+        floats += rows * units;
     return floats * sizeof(float) + ls_activations_bytes(m, 0, m->front - 1, rows, training);
 }
 

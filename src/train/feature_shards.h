@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "lockstep/comm/comm.h"
+#include "lockstep/math/gemm.h"
 #include "lockstep/train/trained.h"
 
 typedef struct ls_features ls_features;
@@ -38,9 +39,9 @@ ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float *
 /* The gradient of y, for the caller to fill: 0 for rows that were not used. */
 float *ls_features_dy(ls_features *f);
 
-/* *dw[units, columns of this rank] = the gradient of the weights, until the next call.
- * Collective. */
-ls_status ls_features_backward(ls_features *f, const float **dw) LS_MUST_CHECK;
+/* Forms the gradient of the weights, dw[units, columns of this rank]; `use` gets it tile by tile,
+ * see math/gemm.h, and may change the weights, which are not needed any more. Collective. */
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) LS_MUST_CHECK;
 
 /* Bytes that ls_features_create takes on rank 0 of `ranks`, and that it sends in a step. */
 size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool training);

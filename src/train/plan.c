@@ -83,11 +83,10 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     double shared = (double)m->shared_floats * sizeof(float);
     double front = features ? (double)m->sharded->count * sizeof(float) : 0;
     size_t width = features ? m->layers[m->front - 1].out_size : inputs;
-    double passes =
-        features
-            ? (double)ls_features_bytes(run->t, ranks, (size_t)c->batch.size, true) +
-                  (double)ls_features_bytes(run->t, ranks, LS_BLOCK_ROWS * ranks, false) - front
-            : 0;
+    double passes = features
+                        ? (double)ls_features_bytes(run->t, ranks, (size_t)c->batch.size, true) +
+                              (double)ls_features_bytes(run->t, ranks, LS_BLOCK_ROWS * ranks, false)
+                        : 0;
     double own = (double)ls_exchange_owned(run->exchange, 0).count * sizeof(float);
     double roots = (double)run->lanes.n_roots;
     const struct {
@@ -97,7 +96,7 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
         {"training rows", (double)(ls_sampler_rows(run->sampler) * inputs) * sizeof(float)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights", slab},
-        {"gradients", shared * roots + (ranks > 1 ? own * 2 : 0) + front},
+        {"gradients", shared * roots + (ranks > 1 ? own * 2 : 0)},
         {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
         {"batch and activations",
          (double)(rows * width) * sizeof(float) + passes +

@@ -155,14 +155,16 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
-/* The weights that are spread have their gradient where they are. */
-static ls_status update_front(ls_run *run) {
-    ls_model *m = run->t->model;
-    const float *dw = NULL;
-    LS_TRY(ls_features_backward(run->features, &dw));
-    ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, m->sharded->count,
-                        m->weights + m->sharded->offset, dw, run->optimizer.sharded);
-    return LS_OK;
+/* The weights that are spread have their gradient where they are: each tile of it updates its part
+ * of them at once. */
+static void update_tile(void *context, const ls_tile *t) {
+    const ls_run *run = context;
+    const ls_model *m = run->t->model;
+    for (size_t r = 0; r < t->rows; r++)
+        ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step,
+                                 (t->first_row + r) * m->in_size + t->first_column, t->width,
+                                 m->weights + m->sharded->offset, t->tile + r * t->width,
+                                 run->optimizer.sharded);
 }
 
 static ls_status update(ls_run *run) {
@@ -178,7 +180,7 @@ static ls_status update(ls_run *run) {
     begin = ls_clock_s();
     LS_TRY(ls_exchange_gather(run->exchange, m->weights));
     run->wait_s += ls_clock_s() - begin;
-    return run->features != NULL ? update_front(run) : LS_OK;
+    return run->features != NULL ? ls_features_backward(run->features, update_tile, run) : LS_OK;
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {

@@ -26,16 +26,25 @@ void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float
                      const float *bias, float *y);
 
 /* The sum over x's columns in fixed blocks: columns [edge[i], edge[i + 1]) are block
- * blocks->mine.first + i of blocks->total. z[k][B, out] = the sum over the blocks of root k, in tree
- * order, of x's columns times w's; x[B, columns], w[out, columns]. The rows are cut into tiles of
- * LS_GEMM_ROWS: B is what the problem says, never what a rank holds. */
+ * blocks->mine.first + i of blocks->total. z[k][B, out] = the sum over the blocks of root k, in
+ * tree order, of x's columns times w's; x[B, columns], w[out, columns]. The rows are cut into tiles
+ * of LS_GEMM_ROWS: B is what the problem says, never what a rank holds. */
 #define LS_GEMM_ROWS 128
 void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
                              const float *x, const float *w, float *const *z);
 
-/* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. */
+/* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
+ * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */
+typedef struct ls_tile {
+    const float *tile;
+    size_t first_row, rows, first_column, width;
+} ls_tile;
+typedef void ls_tile_use(void *context, const ls_tile *tile);
+
+/* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. It is
+ * never there as a whole: `use` gets each tile while it is in the cache, every element once. */
 void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                              const float *x, const float *dy, float *dw);
+                              const float *x, const float *dy, ls_tile_use *use, void *context);
 
 /* dx[B, in] = dy[B, out] w. */
 void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,

@@ -16,7 +16,7 @@ typedef struct ls_lanes {
     ls_tree_range mine;     /* this rank's lanes */
     size_t n_roots;         /* subtrees that cover them */
     ls_tree_program *roots; /* [n_roots] */
-    size_t depth;           /* open sums at once, at most */
+    size_t depth;           /* open sums at once, at most; 2 or more: one is for a tile's result */
     size_t tile_floats;     /* room for one open sum */
     size_t n_threads;
     float *scratch; /* [n_threads][depth - 1][tile_floats] */

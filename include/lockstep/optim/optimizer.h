@@ -37,4 +37,8 @@ const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer);
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,
                          const float *g, float *const *slot);
 
+/* The same of the n weights from w[first] on, with g[0..n), by the calling thread. */
+void ls_optimizer_update_span(const ls_choice *optimizer, uint64_t step, size_t first, size_t n,
+                              float *w, const float *g, float *const *slot);
+
 #endif
