@@ -16,24 +16,19 @@ struct ls_loader {
     const uint32_t *index;
     const ls_transforms *transforms;
     size_t inputs, outputs;
-    float *slab;  /* [SLAB_ROWS, features of the file] as read; raw without an index */
-    float *raw;   /* [SLAB_ROWS, inputs] only the rows that are wanted, one behind the other */
-    float *ready; /* [SLAB_ROWS, outputs]; raw where no column is dropped */
+    float *slab; /* [SLAB_ROWS, file_count] the file's columns from file_first on, as read */
+    size_t file_first, file_count;
+    float *raw; /* [SLAB_ROWS, inputs] as the transforms want them; NULL where slab is that */
     uint64_t sum[2];
 
-    /* With columns, raw is not used, outputs are these columns, slab holds the file's columns
-     * [file_first, file_first + file_count). */
-    const ls_loader_columns *columns;
-    uint32_t *file_column; /* [outputs] which of the file's columns they come from */
-    size_t file_first, file_count;
+    const ls_loader_columns *columns; /* or NULL: outputs are these then */
+    uint32_t *file_column;            /* [outputs] which of the file's columns they come from */
 };
 
 static ls_status prepare_rows(ls_loader *l) {
-    LS_TRY(ls_alloc(SLAB_ROWS * l->inputs, sizeof(float), "rows", &l->raw));
+    l->file_count = l->index != NULL ? l->ds->n_features : l->inputs;
     if (l->index != NULL)
-        LS_TRY(ls_alloc(SLAB_ROWS * l->ds->n_features, sizeof(float), "rows", &l->slab));
-    if (l->outputs != l->inputs)
-        LS_TRY(ls_alloc(SLAB_ROWS * l->outputs, sizeof(float), "rows", &l->ready));
+        LS_TRY(ls_alloc(SLAB_ROWS * l->inputs, sizeof(float), "rows", &l->raw));
     return LS_OK;
 }
 
@@ -52,8 +47,7 @@ static ls_status prepare_columns(ls_loader *l) {
     }
     l->file_first = low;
     l->file_count = high - low;
-    LS_TRY(ls_alloc(SLAB_ROWS * l->outputs, sizeof(float), "rows", &l->ready));
-    return ls_alloc(SLAB_ROWS * l->file_count, sizeof(float), "rows", &l->slab);
+    return LS_OK;
 }
 
 ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_transforms *transforms,
@@ -67,6 +61,8 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
                      .inputs = ls_transforms_inputs(transforms),
                      .outputs = ls_transforms_outputs(transforms)};
     ls_status st = columns != NULL ? prepare_columns(l) : prepare_rows(l);
+    if (st == LS_OK)
+        st = ls_alloc(SLAB_ROWS * l->file_count, sizeof(float), "rows", &l->slab);
     if (st != LS_OK) {
         ls_loader_destroy(l);
         return st;
@@ -80,7 +76,6 @@ void ls_loader_destroy(ls_loader *l) {
         return;
     ls_free(l->slab);
     ls_free(l->raw);
-    ls_free(l->ready);
     ls_free(l->file_column);
     ls_free(l);
 }
@@ -89,91 +84,70 @@ void ls_loader_sum(const ls_loader *l, uint64_t sum[2]) {
     memcpy(sum, l->sum, sizeof l->sum);
 }
 
-/* raw[i] = row row[i] of the file, as the transforms want its columns. */
-static ls_status read_raw(ls_loader *l, const size_t *row, size_t n) {
-    size_t width = l->index != NULL ? l->ds->n_features : l->inputs;
-    float *slab = l->index != NULL ? l->slab : l->raw;
-    LS_TRY(ls_dataset_read_raw(l->ds, row[0], row[n - 1] + 1 - row[0], 0, width, slab));
-    for (size_t i = 0; i < n; i++) {
-        const float *from = slab + (row[i] - row[0]) * width;
-        float *to = l->raw + i * l->inputs;
-        for (size_t j = 0; l->index != NULL && j < l->inputs; j++)
-            to[j] = from[l->index[j]];
-        if (l->index == NULL && to != from)
-            memmove(to, from, width * sizeof *to);
-    }
-    return LS_OK;
+static void add_to_sum(uint64_t sum[2], uint64_t number, const float *x, size_t n) {
+    ls_hash128 h = ls_hash_numbered(number, x, n * sizeof *x);
+    sum[0] += h.high;
+    sum[1] += h.low;
 }
 
-static void add_to_sum(ls_loader *l, const size_t *row, size_t n) {
-    uint64_t high = 0, low = 0;
-#pragma omp parallel for schedule(static) reduction(+ : high, low)
-    for (size_t i = 0; i < n; i++) {
-        ls_hash128 h = ls_hash_numbered(row[i], l->raw + i * l->inputs, l->inputs * sizeof *l->raw);
-        high += h.high;
-        low += h.low;
-    }
-    l->sum[0] += high;
-    l->sum[1] += low;
-}
-
-/* ready[i] = the wanted columns of row row[i] of the file. */
-static ls_status read_columns(ls_loader *l, const size_t *row, size_t n) {
-    LS_TRY(ls_dataset_read_raw(l->ds, row[0], row[n - 1] + 1 - row[0], l->file_first, l->file_count,
-                               l->slab));
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++) {
-        const float *from = l->slab + (row[i] - row[0]) * l->file_count;
-        float *to = l->ready + i * l->outputs;
-        for (size_t j = 0; j < l->outputs; j++)
-            to[j] = from[l->file_column[j] - l->file_first];
-    }
-    return ls_dataset_check(l->ds, row, n, l->file_column, l->outputs, l->ready);
-}
-
-/* Every block has a number of its own: those of a row follow each other from 2^24 times the row's
- * on. */
-static void add_columns_to_sum(ls_loader *l, const size_t *row, size_t n) {
+/* The wanted columns of one row of the file, transformed; from: the row in the slab. */
+static ls_status finish_columns(const ls_loader *l, size_t row, const float *from, float *out,
+                                uint64_t sum[2]) {
     const ls_loader_columns *c = l->columns;
-    uint64_t high = 0, low = 0;
-#pragma omp parallel for schedule(static) reduction(+ : high, low)
-    for (size_t i = 0; i < n; i++)
-        for (size_t b = 0; b < c->n_blocks; b++) {
-            ls_hash128 h = ls_hash_numbered(((uint64_t)row[i] << 24) + c->first_block + b,
-                                            l->ready + i * l->outputs + c->edge[b] - c->edge[0],
-                                            (c->edge[b + 1] - c->edge[b]) * sizeof *l->ready);
-            high += h.high;
-            low += h.low;
-        }
-    l->sum[0] += high;
-    l->sum[1] += low;
+    for (size_t j = 0; j < l->outputs; j++)
+        out[j] = from[l->file_column[j] - l->file_first];
+    LS_TRY(ls_dataset_check(l->ds, &row, 1, l->file_column, l->outputs, out));
+    /* Every block has a number of its own: those of a row follow each other from 2^24 times the
+     * row's on. */
+    for (size_t b = 0; b < c->n_blocks; b++)
+        add_to_sum(sum, ((uint64_t)row << 24) + c->first_block + b, out + c->edge[b] - c->edge[0],
+                   c->edge[b + 1] - c->edge[b]);
+    return ls_transforms_apply_columns(l->transforms, l->ds, l->index, &row, 1, c->edge[0],
+                                       l->outputs, out);
 }
 
-static ls_status read_wanted_columns(ls_loader *l, const size_t *row, size_t n) {
-    LS_TRY(read_columns(l, row, n));
-    add_columns_to_sum(l, row, n);
-    return ls_transforms_apply_columns(l->transforms, l->ds, l->index, row, n, l->columns->edge[0],
-                                       l->outputs, l->ready);
+/* One row of the file, transformed; raw[inputs] where an index says which columns are inputs. */
+static ls_status finish_row(const ls_loader *l, size_t row, float *from, float *raw, float *out,
+                            uint64_t sum[2]) {
+    for (size_t j = 0; l->index != NULL && j < l->inputs; j++)
+        raw[j] = from[l->index[j]];
+    if (l->index != NULL)
+        from = raw;
+    LS_TRY(ls_dataset_check(l->ds, &row, 1, l->index, l->inputs, from));
+    add_to_sum(sum, row, from, l->inputs);
+    return ls_transforms_apply(l->transforms, l->ds, l->index, &row, 1, from, out);
 }
 
-static ls_status read_all_columns(ls_loader *l, const size_t *row, size_t n) {
-    LS_TRY(read_raw(l, row, n));
-    LS_TRY(ls_dataset_check(l->ds, row, n, l->index, l->inputs, l->raw));
-    add_to_sum(l, row, n);
-    return ls_transforms_apply(l->transforms, l->ds, l->index, row, n, l->raw,
-                               l->ready != NULL ? l->ready : l->raw);
+/* Row i of the slab's wanted ones. */
+static ls_status finish(const ls_loader *l, const size_t *row, size_t i, const size_t *slot,
+                        float *out, uint64_t sum[2]) {
+    float *from = l->slab + (row[i] - row[0]) * l->file_count;
+    float *to = out + (slot != NULL ? slot[i] : i) * l->outputs;
+    if (l->columns != NULL)
+        return finish_columns(l, row[i], from, to, sum);
+    return finish_row(l, row[i], from, l->raw != NULL ? l->raw + i * l->inputs : NULL, to, sum);
 }
 
-/* Brings the rows row[0..n) of one slab to their places. What else the slab holds has been asked
- * for by nobody and may be anything. */
+/* Brings the rows row[0..n) of one slab to their places, each in one go while it is in the cache.
+ * What else the slab holds has been asked for by nobody and may be anything. */
 static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size_t *slot,
                            float *out) {
-    const float *ready = l->ready != NULL ? l->ready : l->raw;
-    LS_TRY(l->columns != NULL ? read_wanted_columns(l, row, n) : read_all_columns(l, row, n));
+    uint64_t high = 0, low = 0, unused[2] = {0};
+    size_t failed = n;
+    LS_TRY(ls_dataset_read_raw(l->ds, row[0], row[n - 1] + 1 - row[0], l->file_first, l->file_count,
+                               l->slab));
+#pragma omp parallel for schedule(static) reduction(+ : high, low) reduction(min : failed)
     for (size_t i = 0; i < n; i++) {
-        size_t to = slot != NULL ? slot[i] : i;
-        memcpy(out + to * l->outputs, ready + i * l->outputs, l->outputs * sizeof *out);
+        uint64_t sum[2] = {0};
+        if (finish(l, row, i, slot, out, sum) != LS_OK && i < failed)
+            failed = i;
+        high += sum[0];
+        low += sum[1];
     }
+    if (failed < n) /* once more, for the message is the thread's own */
+        return finish(l, row, failed, slot, out, unused);
+    l->sum[0] += high;
+    l->sum[1] += low;
     return LS_OK;
 }
 

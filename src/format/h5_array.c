@@ -2,6 +2,7 @@
  * Why here: see lockstep/format/h5.h. Never reads strings: that is h5_text.c. */
 #include <string.h>
 
+#include "h5_direct.h"
 #include "h5_private.h"
 #include "lockstep/base/memory.h"
 
@@ -15,6 +16,7 @@ struct ls_h5_array {
     hid_t id;
     hid_t space; /* of the whole array; its selection changes with every access */
     ls_h5_info info;
+    ls_h5_direct direct; /* of an array that is read */
 };
 
 hid_t ls_h5_memory_type(ls_h5_type type) {
@@ -136,6 +138,8 @@ ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes, ls
         return st;
     }
     a->info = info;
+    if (!file->writable)
+        ls_h5_direct_prepare(file->id, a->id, &info, &a->direct);
     *out = a;
     return LS_OK;
 }
@@ -244,6 +248,7 @@ void ls_h5_array_destroy(ls_h5_array *a) {
         H5Sclose(a->space);
     if (a->id >= 0)
         H5Dclose(a->id);
+    ls_h5_direct_free(&a->direct);
     ls_free(a->name);
     ls_free(a);
 }
@@ -269,6 +274,9 @@ static hid_t select_block(ls_h5_array *a, const size_t *start, const size_t *cou
 ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *count,
                            ls_h5_type type, void *out) {
     bool empty;
+    if (type == LS_H5_F32 &&
+        ls_h5_direct_read(&a->direct, a->id, &a->info, a->file->disk.fd, start, count, out))
+        return LS_OK;
     const hid_t memory = select_block(a, start, count, &empty);
     const bool ok = memory >= 0 && (empty || H5Dread(a->id, ls_h5_memory_type(type), memory,
                                                      a->space, H5P_DEFAULT, out) >= 0);

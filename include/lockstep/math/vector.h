@@ -12,14 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Functions marked with this are compiled for several instruction sets and chosen at start.
- * Without contraction and reassociation all of them give the same bits. Sanitizers do not work
- * with the loader's resolvers. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(LS_SANITIZED)
-#define LS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LS_SIMD
-#endif
+#include "lockstep/base/simd.h"
 
 /* Floats that a thread works on at a time. */
 #define LS_VECTOR_CHUNK ((size_t)4096)

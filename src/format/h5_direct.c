@@ -1,0 +1,292 @@
+/* Reading past HDF5. Why here: see h5_direct.h. */
+#include "h5_direct.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "lockstep/base/memory.h"
+#include "lockstep/base/simd.h"
+
+#define SUM_BYTES ((size_t)4)
+#define PIECE_BYTES ((size_t)1 << 20) /* of an array that is one block, read at a time */
+
+/* ---- what can be read so ---- */
+
+/* Shuffle, deflate and Fletcher-32, in this order, each or none of them. */
+static bool takes_filters(hid_t creation, ls_h5_direct *d) {
+    static const H5Z_filter_t known[] = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE,
+                                         H5Z_FILTER_FLETCHER32};
+    bool *const used[] = {&d->shuffled, &d->deflated, &d->summed};
+    const int n = H5Pget_nfilters(creation);
+    int next = 0;
+    for (int i = 0; i < n; i++) {
+        unsigned flags, config;
+        size_t values = 0;
+        const H5Z_filter_t f =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        while (next < 3 && known[next] != f)
+            next++;
+        if (next == 3)
+            return false;
+        *used[next++] = true;
+    }
+    return n >= 0;
+}
+
+/* Addresses count from the end of a user block, which a dataset does not have. */
+static bool has_no_user_block(hid_t file) {
+    hsize_t bytes = 1;
+    const hid_t creation = H5Fget_create_plist(file);
+    const bool none = creation >= 0 && H5Pget_userblock(creation, &bytes) >= 0 && bytes == 0;
+    if (creation >= 0)
+        H5Pclose(creation);
+    return none;
+}
+
+static bool takes_layout(hid_t id, hid_t creation, const ls_h5_info *info, ls_h5_direct *d) {
+    if (info->chunked)
+        return takes_filters(creation, d);
+    const haddr_t at =
+        H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0
+            ? H5Dget_offset(id)
+            : HADDR_UNDEF;
+    d->at = at != HADDR_UNDEF ? at : 0;
+    return d->at > 0;
+}
+
+void ls_h5_direct_prepare(hid_t file, hid_t id, const ls_h5_info *info, ls_h5_direct *out) {
+    const hid_t type = H5Dget_type(id), creation = H5Dget_create_plist(id);
+    *out = (ls_h5_direct){0};
+    out->usable = type >= 0 && creation >= 0 && info->rank == 2 &&
+                  H5Tequal(type, H5T_IEEE_F32LE) > 0 &&
+                  H5Tequal(H5T_NATIVE_FLOAT, H5T_IEEE_F32LE) > 0 && has_no_user_block(file) &&
+                  takes_layout(id, creation, info, out);
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (type >= 0)
+        H5Tclose(type);
+}
+
+void ls_h5_direct_free(ls_h5_direct *d) {
+    ls_free(d->chunk);
+    ls_free(d->buffer);
+    *d = (ls_h5_direct){0};
+}
+
+/* ---- bytes ---- */
+
+static bool read_at(int fd, char *to, size_t bytes, uint64_t at) {
+    while (bytes > 0) {
+        const ssize_t n = pread(fd, to, bytes, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        to += n;
+        at += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return true;
+}
+
+/* Adds 128 words, each two bytes with the higher one first: *a their sum, *b each times how many
+ * words there are from it on to the last. */
+LS_SIMD static void add_words(const uint8_t *p, uint32_t *a, uint32_t *b) {
+    uint32_t sum = 0, weighted = 0;
+    for (uint32_t i = 0; i < 128; i++) {
+        uint16_t w;
+        memcpy(&w, p + 2 * i, sizeof w);
+        w = (uint16_t)(w << 8 | w >> 8);
+        sum += w;
+        weighted += (128 - i) * w;
+    }
+    *a = sum;
+    *b = weighted;
+}
+
+static uint32_t fold(uint64_t sum) {
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint32_t)sum;
+}
+
+/* Fletcher-32 as HDF5 has it: of words with the higher byte first, modulo 2^16 - 1, for an even
+ * number of bytes on a machine with the lower byte first. */
+static uint32_t fletcher32(const uint8_t *p, size_t bytes) {
+    uint64_t a = 0, b = 0;
+    for (; bytes >= 256; bytes -= 256, p += 256) {
+        uint32_t sum, weighted;
+        add_words(p, &sum, &weighted);
+        b = fold(b + 128 * a + weighted);
+        a = fold(a + sum);
+    }
+    for (; bytes > 0; bytes -= 2, p += 2) {
+        a += (uint32_t)(p[0] << 8 | p[1]);
+        b += a;
+    }
+    return fold(b) << 16 | fold(a);
+}
+
+/* The bytes 0 of all elements come first, then the bytes 1, and so on. */
+static void unshuffle(const char *from, size_t elements, char *to) {
+    for (size_t i = 0; i < elements; i++)
+        for (size_t k = 0; k < sizeof(float); k++)
+            to[i * sizeof(float) + k] = from[k * elements + i];
+}
+
+static bool check_sum(const char *data, size_t bytes) {
+    uint32_t stored;
+    memcpy(&stored, data + bytes, sizeof stored);
+    return bytes % 2 == 0 && fletcher32((const uint8_t *)data, bytes) == stored;
+}
+
+/* Undoes the filters of a chunk of `full` bytes, of which `bytes` are in buffer[0]. Returns where
+ * its elements are now, or NULL. */
+static const char *unpack(const ls_h5_direct *d, char *const buffer[2], size_t bytes, size_t full) {
+    int in = 0;
+    if (d->summed && (bytes < SUM_BYTES || !check_sum(buffer[0], bytes -= SUM_BYTES)))
+        return NULL;
+    if (d->deflated) {
+        uLongf length = full;
+        if (uncompress((Bytef *)buffer[1], &length, (const Bytef *)buffer[0], bytes) != Z_OK)
+            return NULL;
+        bytes = length;
+        in = 1;
+    }
+    if (bytes != full)
+        return NULL;
+    if (d->shuffled) {
+        unshuffle(buffer[in], full / sizeof(float), buffer[1 - in]);
+        in = 1 - in;
+    }
+    return buffer[in];
+}
+
+/* ---- blocks ---- */
+
+typedef struct block {
+    const size_t *start, *count;
+    float *out;
+} block;
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* What the chunk and the block have in common. */
+static void copy_common(const ls_h5_info *info, const ls_h5_chunk *c, const float *data,
+                        const block *b) {
+    const size_t row = most(c->row, b->start[0]), column = most(c->column, b->start[1]);
+    const size_t rows = least(c->row + info->chunk[0], b->start[0] + b->count[0]);
+    const size_t columns = least(c->column + info->chunk[1], b->start[1] + b->count[1]);
+    for (size_t r = row; r < rows; r++)
+        memcpy(b->out + (r - b->start[0]) * b->count[1] + column - b->start[1],
+               data + (r - c->row) * info->chunk[1] + column - c->column,
+               (columns - column) * sizeof *data);
+}
+
+/* The most that a chunk takes in the file: deflate may make it a little larger (zlib's bound). */
+static size_t room_of(size_t full) {
+    return full + full / 1000 + 64 + SUM_BYTES;
+}
+
+/* Finds the chunks that the block touches; *n of them, all there and all with all filters. */
+static bool find_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, const block *b,
+                        size_t *n) {
+    const size_t *chunk = info->chunk;
+    const size_t room = room_of(chunk[0] * chunk[1] * sizeof(float));
+    *n = 0;
+    for (size_t r = b->start[0] / chunk[0] * chunk[0]; r < b->start[0] + b->count[0]; r += chunk[0])
+        for (size_t c = b->start[1] / chunk[1] * chunk[1]; c < b->start[1] + b->count[1];
+             c += chunk[1]) {
+            const hsize_t offset[2] = {r, c};
+            unsigned skipped = 0;
+            haddr_t at = HADDR_UNDEF;
+            hsize_t bytes = 0;
+            if (ls_grow(&d->chunk, &d->capacity, *n + 1, sizeof *d->chunk, "chunks") != LS_OK ||
+                H5Dget_chunk_info_by_coord(id, offset, &skipped, &at, &bytes) < 0 ||
+                at == HADDR_UNDEF || skipped != 0 || bytes > room)
+                return false;
+            d->chunk[(*n)++] = (ls_h5_chunk){at, bytes, r, c};
+        }
+    return true;
+}
+
+static size_t threads(void) {
+#ifdef _OPENMP
+    return (size_t)omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+static size_t thread(void) {
+#ifdef _OPENMP
+    return (size_t)omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static bool make_buffers(ls_h5_direct *d, size_t bytes) {
+    if (d->n_buffers >= threads())
+        return true;
+    ls_free(d->buffer);
+    d->n_buffers = 0;
+    if (ls_alloc(2 * threads(), bytes, "chunks", &d->buffer) != LS_OK)
+        return false;
+    d->n_buffers = threads();
+    return true;
+}
+
+static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, int fd, const block *b) {
+    const size_t full = info->chunk[0] * info->chunk[1] * sizeof(float), room = room_of(full);
+    size_t n = 0;
+    int failed = 0;
+    if (!find_chunks(d, id, info, b, &n) || !make_buffers(d, room))
+        return false;
+#pragma omp parallel for schedule(dynamic) reduction(| : failed)
+    for (size_t i = 0; i < n; i++) {
+        char *own = d->buffer + 2 * thread() * room, *const buffer[2] = {own, own + room};
+        const char *data = NULL;
+        if (read_at(fd, buffer[0], d->chunk[i].bytes, d->chunk[i].at))
+            data = unpack(d, buffer, d->chunk[i].bytes, full);
+        if (data != NULL)
+            copy_common(info, &d->chunk[i], (const float *)(const void *)data, b);
+        failed |= data == NULL;
+    }
+    return failed == 0;
+}
+
+/* Whole rows follow each other; parts of rows are read one by one. */
+static bool read_one_block(const ls_h5_direct *d, const ls_h5_info *info, int fd, const block *b) {
+    const bool whole = b->count[1] == info->dim[1];
+    const size_t row = b->count[1] * sizeof(float);
+    const size_t step = whole && row < PIECE_BYTES ? PIECE_BYTES / row : 1;
+    int failed = 0;
+#pragma omp parallel for schedule(static) reduction(| : failed)
+    for (size_t r = 0; r < b->count[0]; r += step) {
+        const size_t rows = least(step, b->count[0] - r);
+        const uint64_t element = (uint64_t)(b->start[0] + r) * info->dim[1] + b->start[1];
+        failed |= !read_at(fd, (char *)(b->out + r * b->count[1]), rows * row,
+                           d->at + element * sizeof(float));
+    }
+    return failed == 0;
+}
+
+bool ls_h5_direct_read(ls_h5_direct *d, hid_t id, const ls_h5_info *info, int fd,
+                       const size_t *start, const size_t *count, float *out) {
+    const block b = {start, count, out};
+    if (!d->usable)
+        return false;
+    return d->at > 0 ? read_one_block(d, info, fd, &b) : read_chunks(d, id, info, fd, &b);
+}
