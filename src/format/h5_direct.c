@@ -115,8 +115,8 @@ static uint32_t fold(uint64_t sum) {
     return (uint32_t)sum;
 }
 
-/* Fletcher-32 as HDF5 has it: of words with the higher byte first, modulo 2^16 - 1, for an even
- * number of bytes on a machine with the lower byte first. */
+/* Fletcher-32 as HDF5 has it: of words with the higher byte first, the last one filled up with 0,
+ * modulo 2^16 - 1. */
 static uint32_t fletcher32(const uint8_t *p, size_t bytes) {
     uint64_t a = 0, b = 0;
     for (; bytes >= 256; bytes -= 256, p += 256) {
@@ -125,8 +125,8 @@ static uint32_t fletcher32(const uint8_t *p, size_t bytes) {
         b = fold(b + 128 * a + weighted);
         a = fold(a + sum);
     }
-    for (; bytes > 0; bytes -= 2, p += 2) {
-        a += (uint32_t)(p[0] << 8 | p[1]);
+    for (size_t i = 0; i < bytes; i += 2) {
+        a += (uint32_t)(p[i] << 8 | (i + 1 < bytes ? p[i + 1] : 0));
         b += a;
     }
     return fold(b) << 16 | fold(a);
@@ -142,7 +142,7 @@ static void unshuffle(const char *from, size_t elements, char *to) {
 static bool check_sum(const char *data, size_t bytes) {
     uint32_t stored;
     memcpy(&stored, data + bytes, sizeof stored);
-    return bytes % 2 == 0 && fletcher32((const uint8_t *)data, bytes) == stored;
+    return fletcher32((const uint8_t *)data, bytes) == stored;
 }
 
 /* Undoes the filters of a chunk of `full` bytes, of which `bytes` are in buffer[0]. Returns where
