@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/comm/exchange.h"
@@ -108,7 +109,8 @@ static void add_bias(const ls_features *f, const float *sum) {
             f->y[r * f->units + j] = sum[r * f->units + j] + (bias != NULL ? bias[j] : 0.0f);
 }
 
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) {
+ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y,
+                              double *wait_s) {
     const size_t edge[2] = {0, f->rows};
     const float *sum = NULL;
     ls_pass all = *pass;
@@ -116,7 +118,9 @@ ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float *
     f->input = ls_model_forward(f->model, f->before, &all, f->x);
     ls_gemm_forward_columns(f->rows, &f->blocks, f->edge, f->units, f->input,
                             f->model->weights + f->model->sharded->offset, f->z);
+    const double begin = ls_clock_s();
     LS_TRY(ls_exchange_reduce(f->exchange, (const float *const *)f->z, &sum));
+    *wait_s += ls_clock_s() - begin;
     add_bias(f, sum);
     *y = f->y;
     return LS_OK;
@@ -126,8 +130,10 @@ float *ls_features_dy(ls_features *f) {
     return f->dy + f->own.first * f->units;
 }
 
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context, double *wait_s) {
+    const double begin = ls_clock_s();
     LS_TRY(ls_exchange_gather(f->exchange, f->dy));
+    *wait_s += ls_clock_s() - begin;
     ls_gemm_backward_columns(f->rows, &f->blocks, f->edge, f->units, f->input, f->dy, use, context);
     return LS_OK;
 }

@@ -32,16 +32,20 @@ void ls_features_destroy(ls_features *f);
  * in this pass holds any finite numbers, 0 in training. */
 float *ls_features_x(ls_features *f);
 
-/* *y[rows of this rank, units] = the first dense layer's output, until the next call; position
- * [all rows], in training only, as in ls_pass. Collective. */
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) LS_MUST_CHECK;
+/* *y[rows of this rank, units] = the first dense layer's output, until the next call; of pass the
+ * rows are not used, and position [all rows] in training only. The seconds of the exchange are
+ * added to *wait_s. Collective. */
+ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y,
+                              double *wait_s) LS_MUST_CHECK;
 
 /* The gradient of y, for the caller to fill: 0 for rows that were not used. */
 float *ls_features_dy(ls_features *f);
 
 /* Forms the gradient of the weights, dw[units, columns of this rank]; `use` gets it tile by tile,
- * see math/gemm.h, and may change the weights, which are not needed any more. Collective. */
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) LS_MUST_CHECK;
+ * see math/gemm.h, and may change the weights, which are not needed any more. wait_s as above.
+ * Collective. */
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context,
+                               double *wait_s) LS_MUST_CHECK;
 
 /* Bytes that ls_features_create takes on rank 0 of `ranks`, and that it sends in a step. */
 size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool training);

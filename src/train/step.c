@@ -21,6 +21,11 @@ static double *part_of(const ls_run *run, int rank) {
     return run->message + HEADER * (size_t)rank + PER_LANE * first;
 }
 
+/* Rows of a lane in a step that is full. */
+static size_t lane_rows(const ls_run *run) {
+    return (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+}
+
 /* The rows that this rank's lanes begin with among the sampler's. */
 static size_t own_base(const ls_run *run) {
     return run->features != NULL ? run->batch.first[run->lanes.mine.first] : 0;
@@ -39,7 +44,7 @@ static void gather_targets(ls_run *run, size_t rows) {
 /* Gives every lane its place in the whole batch; where it has too few rows zeros take theirs. */
 static void spread_batch(ls_run *run) {
     ls_batch *b = &run->batch;
-    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    const size_t room = lane_rows(run);
     for (size_t l = 0; l < run->lanes.total; l++)
         for (size_t k = 0; k < room; k++) {
             const size_t from = b->first[l] + k, to = l * room + k;
@@ -52,7 +57,7 @@ static void spread_batch(ls_run *run) {
 /* Moves this rank's rows between the batch with room for all and the one without gaps. */
 static void close_gaps(const ls_run *run, size_t width, const float *wide, float *dense) {
     const ls_batch *b = &run->batch;
-    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    const size_t room = lane_rows(run);
     for (size_t l = 0; l < run->lanes.mine.count; l++) {
         const size_t n = b->own_first[l + 1] - b->own_first[l];
         memcpy(dense + b->own_first[l] * width, wide + l * room * width, n * width * sizeof *wide);
@@ -61,7 +66,7 @@ static void close_gaps(const ls_run *run, size_t width, const float *wide, float
 
 static void open_gaps(const ls_run *run, size_t width, const float *dense, float *wide) {
     const ls_batch *b = &run->batch;
-    const size_t room = (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    const size_t room = lane_rows(run);
     memset(wide, 0, run->lanes.mine.count * room * width * sizeof *wide);
     for (size_t l = 0; l < run->lanes.mine.count; l++) {
         const size_t n = b->own_first[l + 1] - b->own_first[l];
@@ -88,7 +93,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     spread_batch(run);
     ls_gather_rows((size_t)run->t->config.batch.size, m->in_size, run->shard.x, b->all_slot,
                    ls_features_x(run->features));
-    LS_TRY(ls_features_forward(run->features, &all, &y));
+    LS_TRY(ls_features_forward(run->features, &all, &y, &run->wait_s));
     close_gaps(run, front_units(m), y, b->x);
     return LS_OK;
 }
@@ -180,7 +185,9 @@ static ls_status update(ls_run *run) {
     begin = ls_clock_s();
     LS_TRY(ls_exchange_gather(run->exchange, m->weights));
     run->wait_s += ls_clock_s() - begin;
-    return run->features != NULL ? ls_features_backward(run->features, update_tile, run) : LS_OK;
+    if (run->features == NULL)
+        return LS_OK;
+    return ls_features_backward(run->features, update_tile, run, &run->wait_s);
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
