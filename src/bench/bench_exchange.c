@@ -6,6 +6,7 @@
  * be set beside the network's speed at any number of ranks (as NVIDIA's nccl-tests define them).
  * Never measures the update in between.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "bench_private.h"
@@ -190,6 +191,10 @@ static ls_status run_ranks(ls_comm *comm, const ls_bench_options *options, FILE 
     if (lanes < ranks || lanes > LANES_MAX)
         return ls_fail(LS_ERR_USAGE, "--lanes", "%zu is out of bounds: from %zu, the ranks, to %d",
                        lanes, ranks, LANES_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] / sizeof(float) > INT_MAX)
+            return ls_fail(LS_ERR_USAGE, "--bytes", "%zu is out of bounds: at most %zu", bytes[i],
+                           (size_t)INT_MAX * sizeof(float));
     for (size_t i = 0; i < n; i++)
         LS_TRY(run_bytes(comm, options, lanes, bytes[i], to));
     return LS_OK;

@@ -123,13 +123,17 @@ static ls_status prepare(read_run *r, ls_dataset *ds) {
 
 static ls_status describe(read_run *r) {
     ls_dataset *ds = NULL;
-    LS_TRY(ls_agree(r->comm, ls_dataset_open(&r->paths, &ds)));
+    ls_status st = ls_agree(r->comm, ls_dataset_open(&r->paths, &ds));
+    if (st != LS_OK) {
+        ls_dataset_close(ds);
+        return st;
+    }
     r->stored = *ls_h5_array_info(ds->x);
     r->samples = ds->n_samples;
     r->features = ds->n_features;
     r->rows = r->options->rows > 0 && r->options->rows < r->samples ? r->options->rows : r->samples;
     r->mine = ls_share(r->rows, (size_t)ls_comm_size(r->comm), (size_t)ls_comm_rank(r->comm));
-    const ls_status st = prepare(r, ds);
+    st = prepare(r, ds);
     ls_dataset_close(ds);
     return st;
 }

@@ -58,7 +58,10 @@ static ls_status plan_roots(ls_exchange *ex, size_t n_lanes) {
 ls_status ls_exchange_create_owned(ls_comm *comm, size_t n_leaves, const ls_tree_range *owned,
                                    ls_exchange **out) {
     ls_exchange *ex = NULL;
-    size_t size = (size_t)comm->size;
+    size_t size = (size_t)comm->size, all = owned[size - 1].first + owned[size - 1].count;
+    if (all > INT_MAX) /* MPI counts in ints */
+        return ls_fail(LS_ERR_CONFIG, "model", "%zu numbers to exchange, at most %d can be", all,
+                       INT_MAX);
     ls_status st = ls_alloc(1, sizeof *ex, "exchange", &ex);
     if (st == LS_OK) {
         ex->comm = comm;

@@ -275,7 +275,7 @@ ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *co
                            ls_h5_type type, void *out) {
     bool empty;
     if (type == LS_H5_F32 &&
-        ls_h5_direct_read(&a->direct, a->id, &a->info, a->file->disk.fd, start, count, out))
+        ls_h5_direct_read(&a->direct, a->id, &a->info, &a->file->disk, start, count, out))
         return LS_OK;
     const hid_t memory = select_block(a, start, count, &empty);
     const bool ok = memory >= 0 && (empty || H5Dread(a->id, ls_h5_memory_type(type), memory,

@@ -283,6 +283,6 @@ bool ls_h5_behind_sum(const ls_h5_behind *b, size_t piece, ls_hash128 *sum) {
 }
 
 void ls_h5_behind_cut(ls_h5_behind *b, off_t end) {
-    const size_t left = piece_of(b, end);
-    b->n = b->n < left ? b->n : left;
+    for (size_t i = piece_of(b, end); i < b->n; i++)
+        b->sum[i].known = false;
 }

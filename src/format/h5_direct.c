@@ -14,6 +14,8 @@
 
 #define SUM_BYTES ((size_t)4)
 #define PIECE_BYTES ((size_t)1 << 20) /* of an array that is one block, read at a time */
+#define PART_MAX 8.0                  /* times what is wanted may be read */
+#define BUFFERS_MAX 268435456.0       /* bytes of all threads' buffers */
 
 /* ---- what can be read so ---- */
 
@@ -49,8 +51,10 @@ static bool has_no_user_block(hid_t file) {
 }
 
 static bool takes_layout(hid_t id, hid_t creation, const ls_h5_info *info, ls_h5_direct *d) {
+    unsigned options = 0; /* such as: no filters for the chunks at the edge */
     if (info->chunked)
-        return takes_filters(creation, d);
+        return H5Pget_chunk_opts(creation, &options) >= 0 && options == 0 &&
+               takes_filters(creation, d);
     const haddr_t at =
         H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0
             ? H5Dget_offset(id)
@@ -199,26 +203,45 @@ static size_t room_of(size_t full) {
     return full + full / 1000 + 64 + SUM_BYTES;
 }
 
+/* Where HDF5 would read a chunk from: it is asked to, through a driver that only takes a note. (The
+ * call that tells addresses goes through all chunks to find one.) */
+static bool locate(hid_t id, ls_h5_disk *disk, size_t room, ls_h5_chunk *c) {
+    const hsize_t offset[2] = {c->row, c->column};
+    uint32_t skipped = 0;
+    hsize_t bytes = 0;
+    char nothing[1];
+    if (H5Dget_chunk_storage_size(id, offset, &bytes) < 0 || bytes == 0 || bytes > room)
+        return false;
+    disk->locating = true;
+    disk->located = HADDR_UNDEF;
+    const herr_t read = H5Dread_chunk(id, H5P_DEFAULT, offset, &skipped, nothing);
+    disk->locating = false;
+    c->at = disk->located;
+    c->bytes = bytes;
+    return read >= 0 && c->at != HADDR_UNDEF && skipped == 0;
+}
+
 /* Finds the chunks that the block touches; *n of them, all there and all with all filters. */
-static bool find_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, const block *b,
-                        size_t *n) {
+static bool find_chunks(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h5_info *info,
+                        const block *b, size_t *n) {
     const size_t *chunk = info->chunk;
     const size_t room = room_of(chunk[0] * chunk[1] * sizeof(float));
     *n = 0;
     for (size_t r = b->start[0] / chunk[0] * chunk[0]; r < b->start[0] + b->count[0]; r += chunk[0])
         for (size_t c = b->start[1] / chunk[1] * chunk[1]; c < b->start[1] + b->count[1];
              c += chunk[1]) {
-            const hsize_t offset[2] = {r, c};
-            unsigned skipped = 0;
-            haddr_t at = HADDR_UNDEF;
-            hsize_t bytes = 0;
-            if (ls_grow(&d->chunk, &d->capacity, *n + 1, sizeof *d->chunk, "chunks") != LS_OK ||
-                H5Dget_chunk_info_by_coord(id, offset, &skipped, &at, &bytes) < 0 ||
-                at == HADDR_UNDEF || skipped != 0 || bytes > room)
+            if (ls_grow(&d->chunk, &d->capacity, *n + 1, sizeof *d->chunk, "chunks") != LS_OK)
                 return false;
-            d->chunk[(*n)++] = (ls_h5_chunk){at, bytes, r, c};
+            d->chunk[*n] = (ls_h5_chunk){.row = r, .column = c};
+            if (!locate(id, disk, room, &d->chunk[(*n)++]))
+                return false;
         }
     return true;
+}
+
+/* Chunks along one dimension that a block touches. */
+static double touched(size_t start, size_t count, size_t chunk) {
+    return (double)((start + count - 1) / chunk - start / chunk + 1);
 }
 
 static size_t threads(void) {
@@ -248,17 +271,28 @@ static bool make_buffers(ls_h5_direct *d, size_t bytes) {
     return true;
 }
 
-static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, int fd, const block *b) {
+/* HDF5 keeps chunks for the next block, and of a plain one reads no more than is wanted: where a
+ * block is a small part of its chunks, or a chunk is large, that is better. */
+static bool is_worth_it(const ls_h5_info *info, const block *b) {
+    const double full = (double)info->chunk[0] * (double)info->chunk[1];
+    const double chunks = touched(b->start[0], b->count[0], info->chunk[0]) *
+                          touched(b->start[1], b->count[1], info->chunk[1]);
+    return chunks * full <= PART_MAX * (double)b->count[0] * (double)b->count[1] &&
+           2 * (double)threads() * full * sizeof(float) <= BUFFERS_MAX;
+}
+
+static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
+                        const block *b) {
     const size_t full = info->chunk[0] * info->chunk[1] * sizeof(float), room = room_of(full);
     size_t n = 0;
     int failed = 0;
-    if (!find_chunks(d, id, info, b, &n) || !make_buffers(d, room))
+    if (!is_worth_it(info, b) || !find_chunks(d, id, disk, info, b, &n) || !make_buffers(d, room))
         return false;
 #pragma omp parallel for schedule(dynamic) reduction(| : failed)
     for (size_t i = 0; i < n; i++) {
         char *own = d->buffer + 2 * thread() * room, *const buffer[2] = {own, own + room};
         const char *data = NULL;
-        if (read_at(fd, buffer[0], d->chunk[i].bytes, d->chunk[i].at))
+        if (read_at(disk->fd, buffer[0], d->chunk[i].bytes, d->chunk[i].at))
             data = unpack(d, buffer, d->chunk[i].bytes, full);
         if (data != NULL)
             copy_common(info, &d->chunk[i], (const float *)(const void *)data, b);
@@ -283,10 +317,10 @@ static bool read_one_block(const ls_h5_direct *d, const ls_h5_info *info, int fd
     return failed == 0;
 }
 
-bool ls_h5_direct_read(ls_h5_direct *d, hid_t id, const ls_h5_info *info, int fd,
+bool ls_h5_direct_read(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
                        const size_t *start, const size_t *count, float *out) {
     const block b = {start, count, out};
-    if (!d->usable)
+    if (!d->usable || count[0] == 0 || count[1] == 0)
         return false;
-    return d->at > 0 ? read_one_block(d, info, fd, &b) : read_chunks(d, id, info, fd, &b);
+    return d->at > 0 ? read_one_block(d, info, disk->fd, &b) : read_chunks(d, id, info, disk, &b);
 }

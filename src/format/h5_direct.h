@@ -1,8 +1,8 @@
 /* Reading a matrix of floats past HDF5, on all threads.
  *
- * HDF5 tells where a chunk lies and what was done to it; the bytes are then read, checked and
- * unpacked here, a chunk a thread. Measured with a matrix of 3,000 x 56,200 on two threads: 5 times
- * as fast as H5Dread, which works on one.
+ * HDF5 finds where a chunk lies, by its index; the bytes are then read, checked and unpacked here,
+ * a chunk a thread. Measured with a matrix of 3,000 x 56,200 on two threads: a loader that reads so
+ * is 2.8 times as fast as one by H5Dread, which works on one thread.
  *
  * Why here: training begins with reading all of X. Private to src/format. Only for what is plain:
  * float32, two dimensions, one block or chunks with no other filters than shuffle, deflate and
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "h5_private.h"
 #include "lockstep/base/status.h"
 #include "lockstep/format/h5.h"
 
@@ -41,7 +42,7 @@ void ls_h5_direct_free(ls_h5_direct *direct);
 
 /* out[count[0], count[1]] = the block of the array that begins at start. False: it was not read,
  * for whatever reason; out may hold anything then. */
-bool ls_h5_direct_read(ls_h5_direct *direct, hid_t id, const ls_h5_info *info, int fd,
+bool ls_h5_direct_read(ls_h5_direct *direct, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
                        const size_t *start, const size_t *count, float *out);
 
 #endif

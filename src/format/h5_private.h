@@ -22,6 +22,8 @@ typedef struct ls_h5_disk {
     int error;            /* errno of the first failed read or write; 0: none */
     hid_t driver;         /* registered with HDF5 until the file is closed; 0: not */
     ls_h5_behind *behind; /* takes what is written; NULL: the file is read */
+    bool locating;        /* reads give no bytes, but note where they would come from */
+    haddr_t located;
 } ls_h5_disk;
 
 struct ls_h5 {

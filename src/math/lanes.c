@@ -41,6 +41,16 @@ void ls_lanes_free(ls_lanes *lanes) {
     *lanes = (ls_lanes){0};
 }
 
+/* A tree over n leaves has log2(n) sums open beside the one that it is about, rounded up. */
+size_t ls_lanes_scratch_most(size_t total) {
+    ls_lanes lanes = {.depth = 2,
+                      .tile_floats = (size_t)LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
+                      .n_threads = (size_t)ls_math_threads()};
+    for (size_t n = 2; n < total; n *= 2)
+        lanes.depth++;
+    return ls_lanes_scratch_bytes(&lanes);
+}
+
 size_t ls_lanes_scratch_bytes(const ls_lanes *lanes) {
     return lanes->n_threads * (lanes->depth - 1) * lanes->tile_floats * sizeof(float);
 }

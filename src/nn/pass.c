@@ -20,7 +20,7 @@ size_t ls_activations_bytes(const ls_model *m, size_t first, size_t end, size_t 
     size_t a_row = 0;
     for (size_t i = first; i < end; i++)
         a_row += m->layers[i].out_size * sizeof(float) + (training ? m->plans[i].state_bytes : 0);
-    if (training)
+    if (training && end == m->n_layers)
         a_row += (2 * widest(m, first, end) + m->out_size) * sizeof(float);
     return a_row * rows;
 }
@@ -34,7 +34,7 @@ static ls_status allocate(const ls_model *m, ls_activations *a, bool training) {
         if (training)
             LS_TRY(ls_alloc(rows * m->plans[i].state_bytes, 1, "activations", &a->state[i]));
     }
-    if (!training)
+    if (!training || a->end < m->n_layers)
         return LS_OK;
     size_t width = widest(m, a->first, a->end);
     LS_TRY(ls_alloc(rows * width, sizeof(float), "activations", &a->delta[0]));

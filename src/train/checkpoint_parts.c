@@ -188,5 +188,6 @@ ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_tr
         !ls_model_can_shard(&t->config.model))
         return ls_fail(LS_ERR_DATA, ls_h5_path(file),
                        "/config: this model has no strategy features");
+    LS_TRY(ls_trained_check_ranks(t, inputs, ranks)); /* of this the file is not to blame */
     return as_data_error(ls_trained_plan_model(t, inputs, ranks, rank));
 }

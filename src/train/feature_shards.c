@@ -153,7 +153,8 @@ size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool tr
         floats += (roots * (ranks - 1) + 1) * own * units;
     if (training)
         floats += rows * units;
-    return floats * sizeof(float) + ls_activations_bytes(m, 0, m->front - 1, rows, training);
+    return floats * sizeof(float) + ls_lanes_scratch_most(t->spread.total) +
+           ls_activations_bytes(m, 0, m->front - 1, rows, training);
 }
 
 size_t ls_features_sent(const ls_trained *t, size_t ranks, size_t rows) {

@@ -136,11 +136,11 @@ ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) {
         return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
                                "features needs a dense layer behind nothing but elementwise ones"),
                        "use parallel.strategy: data");
+    const ls_config_batch *b = &t->config.batch;
+    const bool wide = inputs >= WIDE_INPUTS && inputs >= WIDE_ROWS * (size_t)b->size;
+    const bool enough = (size_t)b->lanes <= LS_FEATURE_BLOCKS; /* for as many ranks as lanes */
     if (*strategy == LS_STRATEGY_AUTO)
-        *strategy =
-            can && inputs >= WIDE_INPUTS && inputs >= WIDE_ROWS * (size_t)t->config.batch.size
-                ? LS_STRATEGY_FEATURES
-                : LS_STRATEGY_DATA;
+        *strategy = can && wide && enough ? LS_STRATEGY_FEATURES : LS_STRATEGY_DATA;
     return LS_OK;
 }
 
@@ -160,14 +160,18 @@ ls_tree_range ls_feature_columns(size_t inputs, size_t ranks, size_t rank) {
     return columns_of(inputs, ls_share(blocks_of(inputs), ranks, rank));
 }
 
+ls_status ls_trained_check_ranks(const ls_trained *t, size_t inputs, size_t ranks) {
+    const size_t n = blocks_of(inputs);
+    if (t->config.parallel.strategy != LS_STRATEGY_FEATURES || ranks <= n)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
+                           "features: %zu ranks are more than the %zu blocks of columns", ranks, n),
+                   "start at most %zu ranks, or train with parallel.strategy: data", n);
+}
+
 static ls_status spread_columns(ls_trained *t, size_t inputs, size_t ranks, size_t rank) {
     ls_spread *s = &t->spread;
     const size_t n = blocks_of(inputs);
-    if (ranks > n)
-        return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
-                               "features: %zu ranks are more than the %zu blocks of columns", ranks,
-                               n),
-                       "start at most %zu ranks", n);
     s->total = n;
     s->mine = ls_share(n, ranks, rank);
     LS_TRY(ls_alloc(s->mine.count + 1, sizeof *s->edge, "features", &s->edge));
@@ -183,6 +187,7 @@ ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks, size
     ls_shape in = {1, {inputs}};
     const ls_loss_type *loss = ls_loss_type_of(&t->config.loss);
     ls_tree_range columns, *some = NULL;
+    LS_TRY(ls_trained_check_ranks(t, inputs, ranks));
     if (t->config.parallel.strategy == LS_STRATEGY_FEATURES) {
         LS_TRY(spread_columns(t, inputs, ranks, rank));
         columns = ls_feature_columns(inputs, ranks, rank);

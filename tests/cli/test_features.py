@@ -52,6 +52,7 @@ class Features(TestCase):
         self.assertEqual(self.resolved(config, "--set", "data.transform=[{select: 8191}]"), "data")
         self.assertEqual(self.resolved(config, "--set", "model.0=softmax"), "data")
         self.assertEqual(self.resolved(config, "--set", "batch={size: 4096}"), "data")
+        self.assertEqual(self.resolved(config, "--set", "batch={size: 66, lanes: 33}"), "data")
         self.assertEqual(self.resolved(self.config("auto")), "data")
 
     def test_resume_keeps_it(self):
@@ -75,9 +76,13 @@ class Features(TestCase):
         config = self.config("features")
         self.refused(2, ["3 ranks are more than the 2 blocks of columns"], "train", config, *run,
                      "--set", "data.transform=[{select: 2}]", ranks=3)
+        two = ("--set", "data.transform=[{select: 2}]")
+        self.train(config, *two, "--set", "train.epochs=1")
+        for command in (["evaluate", self.path("run")], ["train", config, *run, "--resume", *two]):
+            self.refused(2, ["3 ranks are more than the 2 blocks of columns"], *command, ranks=3)
         with h5py.File(self.path("d.h5"), "r+") as f:
             f["X"][4, 5] = np.nan
-        self.refused(3, ["/X: row 4, column 5", "d.h5"], "train", config, *run)
+        self.refused(3, ["/X: row 4, column 5", "d.h5"], "train", config, *run, "--overwrite")
 
     def test_features_in_another_order(self):
         """evaluate and predict find the columns by name, wherever they are in the file."""

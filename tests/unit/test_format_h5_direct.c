@@ -1,8 +1,6 @@
 /* Reading past HDF5: every kind of file that it takes gives what HDF5 gives, for any block; what it
  * does not take is still read, by HDF5. */
-#include <fcntl.h>
 #include <math.h>
-#include <unistd.h>
 
 #include <hdf5.h>
 
@@ -51,40 +49,43 @@ typedef struct both {
     ls_h5 *f;
     ls_h5_array *a;
     ls_h5_direct direct;
-    hid_t file, d;
-    int fd;
+    hid_t d;
 } both;
 
 static both open_both(const char *name) {
     both b;
     OK(ls_h5_open(at(name), &b.f));
     OK(ls_h5_array_open(b.f, "/X", 0, &b.a));
-    b.file = H5Fopen(at(name), H5F_ACC_RDONLY, H5P_DEFAULT);
-    b.d = H5Dopen2(b.file, "X", H5P_DEFAULT);
-    b.fd = open(at(name), O_RDONLY);
-    assert_true(b.file >= 0 && b.d >= 0 && b.fd >= 0);
-    ls_h5_direct_prepare(b.file, b.d, ls_h5_array_info(b.a), &b.direct);
+    b.d = H5Dopen2(b.f->id, "X", H5P_DEFAULT);
+    assert_true(b.d >= 0);
+    ls_h5_direct_prepare(b.f->id, b.d, ls_h5_array_info(b.a), &b.direct);
     return b;
 }
 
 static void close_both(both *b) {
     ls_h5_direct_free(&b->direct);
     H5Dclose(b->d);
-    H5Fclose(b->file);
-    close(b->fd);
     ls_h5_array_destroy(b->a);
     ls_h5_destroy(b->f);
 }
 
+/* Other blocks are left to HDF5, where there are chunks. */
+static bool is_most_of_its_chunks(const size_t *start, const size_t *count) {
+    size_t read = 1;
+    for (int k = 0; k < 2; k++)
+        read *= ((start[k] + count[k] - 1) / chunk[k] - start[k] / chunk[k] + 1) * chunk[k];
+    return read <= 8 * count[0] * count[1];
+}
+
 static void check_block(both *b, bool taken, const size_t *start, const size_t *count, double off) {
     static float got[ROWS * COLUMNS];
-    for (int way = 0; way < (taken ? 2 : 1); way++) {
+    for (int way = 0; way < (taken && is_most_of_its_chunks(start, count) ? 2 : 1); way++) {
         memset(got, 0xff, sizeof got);
         if (way == 0)
             OK(ls_h5_array_read(b->a, start, count, LS_H5_F32, got));
         else
-            assert_true(ls_h5_direct_read(&b->direct, b->d, ls_h5_array_info(b->a), b->fd, start,
-                                          count, got));
+            assert_true(ls_h5_direct_read(&b->direct, b->d, ls_h5_array_info(b->a), &b->f->disk,
+                                          start, count, got));
         for (size_t r = 0; r < count[0]; r++)
             for (size_t c = 0; c < count[1]; c++)
                 assert_true(fabs((double)got[r * count[1] + c] -

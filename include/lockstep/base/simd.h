@@ -1,8 +1,9 @@
-/* LS_SIMD: a function that is compiled for several instruction sets, of which one is chosen at start.
+/* LS_SIMD: a function that is compiled for several instruction sets, of which one is chosen at
+ * start.
  *
  * Why here: loops that the compiler turns into vector code stand in functions of their own, in
- * every module. Without contraction and reassociation (see CMakeLists.txt) all of them give the same
- * bits. Never with sanitizers, which do not work with the loader's resolvers.
+ * every module. Without contraction and reassociation (see CMakeLists.txt) all of them give the
+ * same bits. Never with sanitizers, which do not work with the loader's resolvers.
  */
 #ifndef LS_BASE_SIMD_H
 #define LS_BASE_SIMD_H

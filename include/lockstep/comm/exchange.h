@@ -25,7 +25,8 @@ typedef struct ls_exchange ls_exchange;
 ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, size_t n_blocks,
                              ls_exchange **out) LS_MUST_CHECK;
 /* The same where owned[r], consecutive ranges that cover the slab, tells what rank r owns; the
- * leaves of the sum need not be lanes: rank r holds ls_share(n_leaves, ranks, r) of them. */
+ * leaves of the sum need not be lanes: rank r holds ls_share(n_leaves, ranks, r) of them. Errors:
+ * as above. */
 ls_status ls_exchange_create_owned(ls_comm *comm, size_t n_leaves, const ls_tree_range *owned,
                                    ls_exchange **out) LS_MUST_CHECK;
 

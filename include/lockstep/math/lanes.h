@@ -32,4 +32,7 @@ float *ls_lanes_scratch(const ls_lanes *lanes);
 /* Bytes that ls_lanes_create takes for `depth` open sums. */
 size_t ls_lanes_scratch_bytes(const ls_lanes *lanes);
 
+/* The most that it takes for the lanes of one rank of `total`. */
+size_t ls_lanes_scratch_most(size_t total);
+
 #endif

@@ -86,8 +86,9 @@ typedef struct ls_activations {
     size_t rows, n_layers, first, end;
     float **y;              /* [n_layers] outputs */
     void **state;           /* [n_layers] */
-    float *delta[2];        /* gradients on their way back; NULL where not for training */
-    float *logits_gradient; /* [rows, out], for the loss */
+    float *delta[2];        /* gradients on their way back from the last layer; NULL where that is
+                               not among these, or not for training */
+    float *logits_gradient; /* [rows, out], for the loss; NULL likewise */
 } ls_activations;
 
 ls_status ls_activations_create(const ls_model *model, size_t first, size_t end, size_t rows,

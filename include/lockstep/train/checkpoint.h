@@ -7,10 +7,13 @@
  * anything else.
  *
  * Layout (version 3; read, too, are version 2, whose block has the XXH3-128 of all bytes as one,
- * and version 1, which had no such block): /                 attributes: format = "lockstep
- * checkpoint", version = 3 /config           the resolved config, YAML /provenance       where the
- * run came from, JSON /state            attributes: epoch, epoch_step, step, best_value, ...
- * (ls_train_state) /model/<param>    float32, dense weights as [out, in], biases as [out]
+ * and version 1, which had no such block):
+ *
+ *   /                 attributes: format = "lockstep checkpoint", version = 3
+ *   /config           the resolved config, YAML
+ *   /provenance       where the run came from, JSON
+ *   /state            attributes: epoch, epoch_step, step, best_value, ... (ls_train_state)
+ *   /model/<param>    float32, dense weights as [out, in], biases as [out]
  *   /optimizer/<slot>/<param>   the same shapes; absent before the first step
  *   /transforms/...   the chain with its fitted constants
  *   /classes, /targets, /features   names

@@ -83,6 +83,9 @@ const char *ls_trained_monitor(const ls_trained *t);
 ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks,
                                 size_t rank) LS_MUST_CHECK;
 
+/* Errors: ERR_CONFIG: strategy features for so many inputs is not for so many ranks. */
+ls_status ls_trained_check_ranks(const ls_trained *t, size_t inputs, size_t ranks) LS_MUST_CHECK;
+
 /* A loader of the columns that this rank holds; index as in ls_loader_create. t must outlive it.
  * Errors: ERR_MEMORY. Not collective. */
 ls_status ls_trained_loader(ls_trained *t, ls_dataset *ds, const uint32_t *index,
