@@ -241,7 +241,8 @@ static bool find_chunks(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h5
 
 /* Chunks along one dimension that a block touches. */
 static double touched(size_t start, size_t count, size_t chunk) {
-    return (double)((start + count - 1) / chunk - start / chunk + 1);
+    const size_t last = (start + count - 1) / chunk, first = start / chunk;
+    return (double)(last - first + 1);
 }
 
 static size_t threads(void) {
