@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--features", type=int, default=56200)
     parser.add_argument("--dir")
     args = parser.parse_args()
-    lockstep = os.environ.get("LOCKSTEP", "lockstep")
+    lockstep = os.path.abspath(os.environ.get("LOCKSTEP", "build/release/lockstep"))
     work = tempfile.mkdtemp(prefix="lockstep-bench-", dir=args.dir)
     try:
         gct, out = os.path.join(work, "m.gct.gz"), os.path.join(work, "m.h5")
