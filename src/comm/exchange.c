@@ -98,9 +98,6 @@ static void deal_blocks(size_t size, const size_t *edge, size_t n_blocks, ls_tre
 ls_status ls_exchange_create(ls_comm *comm, size_t n_lanes, const size_t *edge, size_t n_blocks,
                              ls_exchange **out) {
     ls_tree_range *owned = NULL;
-    if (edge[n_blocks] > INT_MAX) /* MPI counts in ints */
-        return ls_fail(LS_ERR_CONFIG, "model", "%zu weights, at most %d can be trained",
-                       edge[n_blocks], INT_MAX);
     LS_TRY(ls_agree(comm, ls_alloc((size_t)comm->size, sizeof *owned, "exchange", &owned)));
     deal_blocks((size_t)comm->size, edge, n_blocks, owned);
     ls_status st = ls_exchange_create_owned(comm, n_lanes, owned, out);

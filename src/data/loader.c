@@ -21,8 +21,8 @@ struct ls_loader {
     float *raw; /* [SLAB_ROWS, inputs] as the transforms want them; NULL where slab is that */
     uint64_t sum[2];
 
-    const ls_loader_columns *columns; /* or NULL: outputs are these then */
-    uint32_t *file_column;            /* [outputs] which of the file's columns they come from */
+    ls_loader_columns columns; /* n_blocks 0: all; else outputs are these */
+    uint32_t *file_column;     /* [outputs] which of the file's columns they come from */
 };
 
 static ls_status prepare_rows(ls_loader *l) {
@@ -34,9 +34,9 @@ static ls_status prepare_rows(ls_loader *l) {
 
 /* Finds the file's columns that are wanted, and the least range that holds them all. */
 static ls_status prepare_columns(ls_loader *l) {
-    const size_t first = l->columns->edge[0];
+    const size_t first = l->columns.edge[0];
     size_t low = SIZE_MAX, high = 0;
-    l->outputs = l->columns->edge[l->columns->n_blocks] - first;
+    l->outputs = l->columns.edge[l->columns.n_blocks] - first;
     LS_TRY(ls_alloc(l->outputs, sizeof *l->file_column, "columns", &l->file_column));
     for (size_t j = 0; j < l->outputs; j++) {
         const size_t input = ls_transforms_source(l->transforms, first + j);
@@ -57,7 +57,7 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
     *l = (ls_loader){.ds = ds,
                      .index = index,
                      .transforms = transforms,
-                     .columns = columns,
+                     .columns = columns != NULL ? *columns : (ls_loader_columns){0},
                      .inputs = ls_transforms_inputs(transforms),
                      .outputs = ls_transforms_outputs(transforms)};
     ls_status st = columns != NULL ? prepare_columns(l) : prepare_rows(l);
@@ -93,7 +93,7 @@ static void add_to_sum(uint64_t sum[2], uint64_t number, const float *x, size_t 
 /* The wanted columns of one row of the file, transformed; from: the row in the slab. */
 static ls_status finish_columns(const ls_loader *l, size_t row, const float *from, float *out,
                                 uint64_t sum[2]) {
-    const ls_loader_columns *c = l->columns;
+    const ls_loader_columns *c = &l->columns;
     for (size_t j = 0; j < l->outputs; j++)
         out[j] = from[l->file_column[j] - l->file_first];
     LS_TRY(ls_dataset_check(l->ds, &row, 1, l->file_column, l->outputs, out));
@@ -123,7 +123,7 @@ static ls_status finish(const ls_loader *l, const size_t *row, size_t i, const s
                         float *out, uint64_t sum[2]) {
     float *from = l->slab + (row[i] - row[0]) * l->file_count;
     float *to = out + (slot != NULL ? slot[i] : i) * l->outputs;
-    if (l->columns != NULL)
+    if (l->columns.n_blocks > 0)
         return finish_columns(l, row[i], from, to, sum);
     return finish_row(l, row[i], from, l->raw != NULL ? l->raw + i * l->inputs : NULL, to, sum);
 }

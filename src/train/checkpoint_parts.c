@@ -182,7 +182,7 @@ ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_tr
     if (inputs == 0 || inputs > MAX_INPUTS)
         return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/transforms gives %zu features", inputs);
     LS_TRY(check_weights(file, t, inputs));
-    if (t->config.parallel.strategy == LS_STRATEGY_AUTO) /* written before there was a choice */
+    if (t->config.parallel.strategy == LS_STRATEGY_AUTO) /* versions 1 and 2 name none */
         t->config.parallel.strategy = LS_STRATEGY_DATA;
     if (t->config.parallel.strategy == LS_STRATEGY_FEATURES &&
         !ls_model_can_shard(&t->config.model))

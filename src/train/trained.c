@@ -197,8 +197,9 @@ ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks, size
     return t->target == LS_TARGET_CLASSES ? check_classes(t, loss) : check_values(t, loss);
 }
 
-ls_status ls_trained_loader(ls_trained *t, ls_dataset *ds, const uint32_t *index, ls_loader **out) {
+ls_status ls_trained_loader(const ls_trained *t, ls_dataset *ds, const uint32_t *index,
+                            ls_loader **out) {
     const ls_spread *s = &t->spread;
-    t->columns = (ls_loader_columns){s->mine.first, s->mine.count, s->edge};
-    return ls_loader_create(ds, index, t->transforms, s->total > 0 ? &t->columns : NULL, out);
+    const ls_loader_columns columns = {s->mine.first, s->mine.count, s->edge};
+    return ls_loader_create(ds, index, t->transforms, s->total > 0 ? &columns : NULL, out);
 }

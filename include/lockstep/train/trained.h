@@ -60,11 +60,10 @@ typedef struct ls_trained {
     ls_strings features; /* of the inputs before the transforms, or empty */
     ls_transforms *transforms;
     ls_model *model;
-    ls_spread spread;          /* strategy features */
-    ls_loader_columns columns; /* the same, as the loader wants it */
-    size_t n_samples;          /* of the dataset that it was trained on */
-    uint8_t *part;             /* [n_samples] LS_SPLIT_* */
-    char fingerprint[40];      /* of that dataset */
+    ls_spread spread;     /* strategy features */
+    size_t n_samples;     /* of the dataset that it was trained on */
+    uint8_t *part;        /* [n_samples] LS_SPLIT_* */
+    char fingerprint[40]; /* of that dataset */
     uint64_t
         rows_sum[2];  /* of the values trained and validated on, see ls_loader_sum; 0: unknown */
     char *provenance; /* JSON */
@@ -88,7 +87,7 @@ ls_status ls_trained_check_ranks(const ls_trained *t, size_t inputs, size_t rank
 
 /* A loader of the columns that this rank holds; index as in ls_loader_create. t must outlive it.
  * Errors: ERR_MEMORY. Not collective. */
-ls_status ls_trained_loader(ls_trained *t, ls_dataset *ds, const uint32_t *index,
+ls_status ls_trained_loader(const ls_trained *t, ls_dataset *ds, const uint32_t *index,
                             ls_loader **out) LS_MUST_CHECK;
 
 /* Decides what `auto` means for so many inputs. Errors: ERR_CONFIG: features are asked for where
