@@ -59,10 +59,10 @@ ls_say "building build/$preset ..."
 ls_build "$preset" -DLS_TESTS=ON "-DLS_FAULT_TESTS=${LS_FAULT_TESTS:-OFF}" ${LS_WERROR:+"-DLS_WERROR=$LS_WERROR"}
 ls_say "built in $(ls_since "$began")"
 
-# Two cores are always shared by two tests: most of them wait more than they count.
+# One test more than cores: most of them wait more than they count.
 cores=$(ls_cores)
 code=0
-ctest --test-dir "$ls_build_dir" --output-on-failure --parallel $((cores > 2 ? cores : 2)) "$@" ||
+ctest --test-dir "$ls_build_dir" --output-on-failure --parallel $((cores > 1 ? cores + 1 : 2)) "$@" ||
     code=$?
 if [ "$code" -ne 0 ]; then
     ls_say "those that failed, once more: ctest --test-dir $ls_build_dir --rerun-failed" \

@@ -1,4 +1,3 @@
-# processors: 2
 # timeout: 900
 """What train, evaluate and predict say to a dataset, a config or a call that they can not use.
 

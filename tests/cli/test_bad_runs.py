@@ -1,4 +1,3 @@
-# processors: 2
 # timeout: 900
 """What train, evaluate and predict say to a run directory, a checkpoint or a dataset that does not
 fit a model, to a full disk and to divergence.

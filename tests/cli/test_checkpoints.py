@@ -1,4 +1,3 @@
-# processors: 2
 # timeout: 600
 """When checkpoints are written, under which names, which are kept, and what resuming does when some
 of them are damaged."""

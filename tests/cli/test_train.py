@@ -1,4 +1,3 @@
-# processors: 2
 """The contract of lockstep train: the run directory's files, --set, --dry-run, paths, and what
 goes to which stream."""
 import glob

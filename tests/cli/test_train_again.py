@@ -1,4 +1,3 @@
-# processors: 2
 # timeout: 900
 """The best epoch and early stopping, second starts in a run's directory, and datasets that leave
 ranks, lanes or parts without rows."""

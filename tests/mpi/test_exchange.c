@@ -175,7 +175,8 @@ static void too_many_weights(void **state) {
     (void)state;
     static const size_t edge[] = {0, 4096, (size_t)1 << 31};
     ls_exchange *ex = NULL;
-    FAILS(LS_ERR_CONFIG, "2147483648 numbers to exchange", ls_exchange_create(comm, 8, edge, 2, &ex));
+    FAILS(LS_ERR_CONFIG, "2147483648 numbers to exchange",
+          ls_exchange_create(comm, 8, edge, 2, &ex));
     assert_null(ex);
 }
 
