@@ -41,6 +41,7 @@ endif()
 ls_pkg(JANSSON jansson libjansson-dev)
 ls_pkg(YAML yaml-0.1 libyaml-dev)
 ls_pkg(XXHASH libxxhash libxxhash-dev)
+ls_pkg(SLEEF sleef libsleef-dev)
 
 find_path(LS_RANDOM123_DIR Random123/philox.h)
 if(NOT LS_RANDOM123_DIR)
@@ -73,3 +74,8 @@ endif()
 add_library(LS::openblas INTERFACE IMPORTED)
 target_include_directories(LS::openblas SYSTEM INTERFACE ${LS_OPENBLAS_INCLUDE_DIR})
 target_link_libraries(LS::openblas INTERFACE ${LS_OPENBLAS_LIBRARY})
+
+# libxsmm, where it is: without it compute.gemm is openblas. What it wants of a BLAS, OpenBLAS has.
+if(LS_LIBXSMM)
+  pkg_check_modules(LIBXSMM QUIET IMPORTED_TARGET libxsmm)
+endif()

@@ -18,7 +18,9 @@ ls_work=${LOCKSTEP_WORK:-$ls_home}
 #   check: the further checks of .ci/run
 #   slurm: a Slurm to test the batch scripts on, as root
 ls_package_table() {
-    cat <<'END'
+    local elsewhere=libxsmm # for x86 processors only, and there optional
+    [ "$(uname -m)" = x86_64 ] && elsewhere='^$'
+    grep -v "$elsewhere" <<'END'
 build       build-essential         gcc                      GCC
 build       cmake                   cmake                    CMake
 build       ninja-build             ninja                    Ninja
@@ -33,6 +35,8 @@ build       libjansson-dev          jansson                  Jansson
 build       zlib1g-dev              zlib                     zlib
 build       libxxhash-dev           xxhash                   xxHash
 build       librandom123-dev        random123                Random123
+build       libsleef-dev            sleef                    SLEEF
+build       libxsmm-dev             libxsmm                  libxsmm
 quickstart  dataset-fashion-mnist   -                        -
 download    curl                    curl                     cURL
 test        libcmocka-dev           cmocka                   cmocka

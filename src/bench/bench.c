@@ -83,7 +83,9 @@ ls_status ls_bench_threads(ls_status (*measure)(void *context, int threads), voi
 /* The machine is rank 0's, which prints. */
 static ls_status print_machine(size_t ranks, size_t ranks_here, FILE *to) {
     char cpu[256], blas[256], mpi[256], arithmetic[40], now[32];
-    LS_TRY(ls_math_fingerprint(arithmetic));
+    const ls_gemm *gemm = NULL;
+    LS_TRY(ls_gemm_choose(LS_GEMM_AUTO, &gemm));
+    LS_TRY(ls_math_fingerprint(gemm, arithmetic));
     json_t *o = json_object();
     ls_json_set(&o, "bench", json_string("machine"));
     ls_json_set(&o, "time", json_string(ls_clock_iso(now)));
@@ -92,6 +94,7 @@ static ls_status print_machine(size_t ranks, size_t ranks_here, FILE *to) {
     ls_json_set(&o, "ranks", json_integer((json_int_t)ranks));
     ls_json_set(&o, "ranks_on_machine", json_integer((json_int_t)ranks_here));
     ls_json_set(&o, "blas", json_string(ls_math_blas(blas, sizeof blas)));
+    ls_json_set(&o, "gemm", json_string(ls_gemm_describe(gemm, blas, sizeof blas)));
     ls_json_set(&o, "mpi", json_string(ls_comm_version(mpi, sizeof mpi)));
     ls_json_set(&o, "arithmetic", json_string(arithmetic));
     ls_json_set(&o, "version", json_string(ls_build_version()));

@@ -19,6 +19,7 @@ static const shape shapes[] = {
 typedef struct product {
     const ls_bench_options *options;
     FILE *to;
+    const ls_gemm *gemm;
     shape shape;
     size_t edge[2];
     ls_segments rows;
@@ -28,36 +29,35 @@ typedef struct product {
 
 static void forward(void *context) {
     product *p = context;
-    ls_gemm_forward(&p->rows, p->shape.in, p->shape.out, p->x, p->w, NULL, p->y);
+    ls_gemm_forward(p->gemm, &p->rows, p->shape.in, p->shape.out, p->x, p->w, NULL, p->y);
 }
 
 static void backward_input(void *context) {
     product *p = context;
-    ls_gemm_backward_input(&p->rows, p->shape.in, p->shape.out, p->y, p->w, p->dx);
+    ls_gemm_backward_input(p->gemm, &p->rows, p->shape.in, p->shape.out, p->y, p->w, p->dx);
 }
 
 static void backward_weight(void *context) {
     product *p = context;
-    ls_gemm_backward_weight(&p->rows, &p->lanes, p->shape.in, p->shape.out, p->x, p->y, &p->dw);
+    ls_gemm_backward_weight(p->gemm, &p->rows, &p->lanes, p->shape.in, p->shape.out, p->x, p->y,
+                            &p->dw);
 }
 
-static ls_status measure(void *context, int threads) {
+static ls_status measure_by(product *p, int threads, double peak) {
     static const struct {
         const char *name;
         void (*work)(void *);
     } products[] = {{"forward", forward},
                     {"backward_input", backward_input},
                     {"backward_weight", backward_weight}};
-    product *p = context;
     const shape *s = &p->shape;
-    double peak = 0;
-    LS_TRY(ls_bench_fma_peak(p->options, threads, &peak));
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         double seconds = 0;
         LS_TRY(ls_bench_time(p->options, products[i].work, p, &seconds));
         const double gflops = 2e-9 * (double)s->rows * (double)s->in * (double)s->out / seconds;
         json_t *o = json_object();
         ls_json_set(&o, "bench", json_string("gemm"));
+        ls_json_set(&o, "gemm", json_string(ls_gemm_name(p->gemm)));
         ls_json_set(&o, "shape", json_string(s->name));
         ls_json_set(&o, "product", json_string(products[i].name));
         ls_json_set(&o, "rows", json_integer((json_int_t)s->rows));
@@ -70,6 +70,18 @@ static ls_status measure(void *context, int threads) {
         ls_json_set(&o, "of_peak", json_real(gflops / peak));
         LS_TRY(ls_bench_line(o, p->to));
     }
+    return LS_OK;
+}
+
+/* By every library that is here. */
+static ls_status measure(void *context, int threads) {
+    static const int kinds[] = {LS_GEMM_OPENBLAS, LS_GEMM_LIBXSMM};
+    product *p = context;
+    double peak = 0;
+    LS_TRY(ls_bench_fma_peak(p->options, threads, &peak));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (ls_gemm_choose(kinds[i], &p->gemm) == LS_OK)
+            LS_TRY(measure_by(p, threads, peak));
     return LS_OK;
 }
 

@@ -6,15 +6,29 @@
 #include "lockstep/format/h5.h"
 #include "lockstep/math/math.h"
 
+/* By every library that is here, the one that compute.gemm: auto takes first. */
+static void print_arithmetic(FILE *to) {
+    static const int kinds[] = {LS_GEMM_LIBXSMM, LS_GEMM_OPENBLAS};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char name[256], arithmetic[40];
+        const ls_gemm *gemm = NULL;
+        if (ls_gemm_choose(kinds[i], &gemm) == LS_OK &&
+            ls_math_fingerprint(gemm, arithmetic) == LS_OK)
+            fprintf(to, "arithmetic: %s by %s\n", arithmetic,
+                    ls_gemm_describe(gemm, name, sizeof name));
+    }
+    fprintf(to, "            (runs are the same, bit for bit, where this is)\n");
+}
+
 void ls_print_version(FILE *to) {
-    char mpi[256], hdf5[32], blas[256], arithmetic[40];
+    char mpi[256], hdf5[32], blas[256];
     fprintf(to, "lockstep %s (commit %s, %s build)\n", ls_build_version(), ls_build_commit(),
             ls_build_type());
     fprintf(to, "MPI:        %s\n", ls_comm_version(mpi, sizeof mpi));
     fprintf(to, "HDF5:       %s\n", ls_h5_version(hdf5));
     fprintf(to, "BLAS:       %s\n", ls_math_blas(blas, sizeof blas));
-    if (ls_math_init() == LS_OK && ls_math_fingerprint(arithmetic) == LS_OK)
-        fprintf(to, "arithmetic: %s (runs are the same, bit for bit, where this is)\n", arithmetic);
+    if (ls_math_init() == LS_OK)
+        print_arithmetic(to);
     fprintf(to, "threads:    %d (OpenMP)\n", ls_math_threads());
     fprintf(to, "compiler:   %s\n", ls_build_compiler());
 }

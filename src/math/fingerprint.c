@@ -1,9 +1,12 @@
 /* What this machine's arithmetic computes, as one number. */
 #include <math.h>
+#include <string.h>
 
+#include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/random.h"
+#include "lockstep/math/functions.h"
 #include "lockstep/math/gemm.h"
 #include "lockstep/math/math.h"
 
@@ -25,7 +28,7 @@ static void fill(uint32_t stream, size_t n, float *x) {
 }
 
 /* The three products of a dense layer. */
-static ls_status add_products(ls_hasher *h, size_t rows, size_t in, size_t out) {
+static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_t in, size_t out) {
     size_t edge[2] = {0, rows}, big = rows * in > in * out ? rows * in : in * out;
     ls_segments segments = {1, edge};
     ls_lanes lanes = {0};
@@ -42,11 +45,11 @@ static ls_status add_products(ls_hasher *h, size_t rows, size_t in, size_t out) 
     if (st == LS_OK) {
         fill(1, rows * in, x);
         fill(2, in * out, w);
-        ls_gemm_forward(&segments, in, out, x, w, NULL, y);
+        ls_gemm_forward(g, &segments, in, out, x, w, NULL, y);
         ls_hasher_add(h, y, rows * out * sizeof *y);
-        ls_gemm_backward_input(&segments, in, out, y, w, d);
+        ls_gemm_backward_input(g, &segments, in, out, y, w, d);
         ls_hasher_add(h, d, rows * in * sizeof *d);
-        ls_gemm_backward_weight(&segments, &lanes, in, out, x, y, &d);
+        ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &d);
         ls_hasher_add(h, d, in * out * sizeof *d);
     }
     ls_lanes_free(&lanes);
@@ -57,26 +60,50 @@ static ls_status add_products(ls_hasher *h, size_t rows, size_t in, size_t out) 
     return st;
 }
 
+static void add_array(ls_hasher *h, void (*f)(size_t n, const float *x, float *y), float scale,
+                      const float *x) {
+    float y[FUNCTION_VALUES];
+    for (size_t i = 0; i < FUNCTION_VALUES; i++)
+        y[i] = scale * x[i];
+    f(FUNCTION_VALUES, y, y);
+    ls_hasher_add(h, y, sizeof y);
+}
+
 /* The maths library chooses variants by the processor, too. */
 static void add_functions(ls_hasher *h) {
     float x[FUNCTION_VALUES];
     fill(3, FUNCTION_VALUES, x);
+    add_array(h, ls_exp_of, 8, x);
+    add_array(h, ls_tanh_of, 3, x);
+    add_array(h, ls_log1p_of, 0.99f, x);
     for (size_t i = 0; i < FUNCTION_VALUES; i++) {
-        float f[3] = {expf(8 * x[i]), tanhf(3 * x[i]), log1pf(fabsf(100 * x[i]))};
         double d[3] = {exp(8.0 * (double)x[i]), log(2.0 + (double)x[i]), cos(3.0 * (double)x[i])};
-        ls_hasher_add(h, f, sizeof f);
         ls_hasher_add(h, d, sizeof d);
     }
 }
 
-ls_status ls_math_fingerprint(char *hex) {
+static ls_status hash_all(const ls_gemm *gemm, char *hex) {
     ls_hasher *h = NULL;
     LS_TRY(ls_hasher_create(&h));
     ls_status st = LS_OK;
     for (size_t i = 0; st == LS_OK && i < sizeof shapes / sizeof *shapes; i++)
-        st = add_products(h, shapes[i].rows, shapes[i].in, shapes[i].out);
+        st = add_products(gemm, h, shapes[i].rows, shapes[i].in, shapes[i].out);
     add_functions(h);
     ls_print_hash(ls_hasher_result(h), hex);
     ls_hasher_destroy(h);
+    return st;
+}
+
+ls_status ls_math_fingerprint(const ls_gemm *gemm, char *hex) {
+    char alone[40];
+    const int threads = ls_math_threads();
+    LS_TRY(hash_all(gemm, hex));
+    ls_math_set_threads(1);
+    ls_status st = hash_all(gemm, alone);
+    ls_math_set_threads(threads);
+    if (st == LS_OK && strcmp(alone, hex) != 0)
+        st = ls_hint(ls_fail(LS_ERR_RUNTIME, ls_gemm_name(gemm),
+                             "its results on this machine depend on the number of threads"),
+                     "choose another compute.gemm");
     return st;
 }

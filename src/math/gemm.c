@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-#include <cblas.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+#include "gemm_backend.h"
+#include "lockstep/math/math.h"
 #include "tiles.h"
 
 static size_t minimum(size_t a, size_t b) {
@@ -18,7 +19,7 @@ static size_t tiles(size_t n, size_t tile) {
     return (n + tile - 1) / tile;
 }
 
-/* One thread a BLAS call. Inside a parallel region OpenBLAS sees to it by itself, but not in a
+/* One thread a tile. Inside a parallel region OpenBLAS sees to it by itself, but not in a
  * region whose team has one thread only. Sets the calling task's own number, nobody else's. */
 static void one_thread_a_call(void) {
 #ifdef _OPENMP
@@ -26,45 +27,83 @@ static void one_thread_a_call(void) {
 #endif
 }
 
-void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float *x, const float *w,
-                     const float *bias, float *y) {
-    size_t n = tiles(out, LS_TILE_FORWARD_OUT);
+/* How long a tile is along n where there are `others` across: `most`, or less where any tile has
+ * the same bits and there would be too few of them for the threads. */
+static size_t tile_length(const ls_gemm *g, size_t n, size_t most, size_t others) {
+    const size_t wanted = 2 * (size_t)ls_math_threads();
+    size_t length = most;
+    while (g->any_tile && length > LS_TILE_LEAST && tiles(n, length) * others < wanted)
+        length /= 2;
+    return length;
+}
+
+/* How many outputs a forward call computes. */
+static size_t forward_length(const ls_gemm *g, size_t out, size_t down) {
+    return tile_length(g, out, g->any_tile ? LS_TILE_FORWARD_WIDE : LS_TILE_FORWARD_OUT, down);
+}
+
+/* The rows of one call: a segment or, where it does not matter to the bits, any so many. */
+typedef struct row_tiles {
+    const ls_segments *rows;
+    size_t count, length; /* length 0: segments */
+} row_tiles;
+
+static row_tiles row_tiles_of(const ls_gemm *g, const ls_segments *rows, size_t most,
+                              size_t across) {
+    if (!g->any_tile)
+        return (row_tiles){rows, rows->count, 0};
+    const size_t all = rows->first[rows->count], length = tile_length(g, all, most, across);
+    return (row_tiles){rows, tiles(all, length), length};
+}
+
+static ls_tree_range row_tile(const row_tiles *t, size_t i) {
+    const size_t *edge = t->rows->first;
+    if (t->length == 0)
+        return (ls_tree_range){edge[i], edge[i + 1] - edge[i]};
+    const size_t first = i * t->length;
+    return (ls_tree_range){first, minimum(t->length, edge[t->rows->count] - first)};
+}
+
+void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
+                     const float *x, const float *w, const float *bias, float *y) {
+    const row_tiles down = row_tiles_of(g, rows, LS_TILE_FORWARD_ROWS, 1);
+    const size_t length = forward_length(g, out, down.count), across = tiles(out, length);
 #pragma omp parallel
     {
         one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
-        for (size_t t = 0; t < n; t++)
-            for (size_t s = 0; s < rows->count; s++) {
-                size_t first = rows->first[s], count = rows->first[s + 1] - first;
-                size_t o = t * LS_TILE_FORWARD_OUT, width = minimum(LS_TILE_FORWARD_OUT, out - o);
-                float *tile = y + first * out + o;
-                if (count == 0)
+        for (size_t t = 0; t < across; t++)
+            for (size_t s = 0; s < down.count; s++) {
+                const ls_tree_range r = row_tile(&down, s);
+                const size_t o = t * length, width = minimum(length, out - o);
+                float *tile = y + r.first * out + o;
+                if (r.count == 0)
                     continue;
-                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)width,
-                            (int)in, 1.0f, x + first * in, (int)in, w + o * in, (int)in, 0.0f, tile,
-                            (int)out);
-                for (size_t r = 0; bias != NULL && r < count; r++)
+                g->nt(&(ls_product){r.count, width, in, x + r.first * in, in, w + o * in, in, tile,
+                                    out});
+                for (size_t i = 0; bias != NULL && i < r.count; i++)
                     for (size_t j = 0; j < width; j++)
-                        tile[r * out + j] += bias[o + j];
+                        tile[i * out + j] += bias[o + j];
             }
     }
 }
 
-void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,
-                            const float *w, float *dx) {
-    size_t n = tiles(in, LS_TILE_INPUT_IN);
+void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
+                            const float *dy, const float *w, float *dx) {
+    const size_t across = tiles(in, LS_TILE_INPUT_IN);
+    const row_tiles down = row_tiles_of(g, rows, LS_TILE_INPUT_ROWS, across);
 #pragma omp parallel
     {
         one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
-        for (size_t t = 0; t < n; t++)
-            for (size_t s = 0; s < rows->count; s++) {
-                size_t first = rows->first[s], count = rows->first[s + 1] - first;
-                size_t i = t * LS_TILE_INPUT_IN, width = minimum(LS_TILE_INPUT_IN, in - i);
-                if (count > 0)
-                    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, (int)width,
-                                (int)out, 1.0f, dy + first * out, (int)out, w + i, (int)in, 0.0f,
-                                dx + first * in + i, (int)in);
+        for (size_t t = 0; t < across; t++)
+            for (size_t s = 0; s < down.count; s++) {
+                const ls_tree_range r = row_tile(&down, s);
+                const size_t i = t * LS_TILE_INPUT_IN;
+                if (r.count > 0)
+                    g->nn(&(ls_product){r.count, minimum(LS_TILE_INPUT_IN, in - i), out,
+                                        dy + r.first * out, out, w + i, in, dx + r.first * in + i,
+                                        in});
             }
     }
 }
@@ -117,6 +156,7 @@ static void run_program(const ls_segments *rows, const ls_lanes *lanes,
 
 /* What a tile of dW is made of. */
 typedef struct weight_tile {
+    const ls_gemm *g;
     const float *x, *dy;
     size_t in, out;             /* lengths of their rows */
     size_t i, o, height, width; /* the tile's place and size in dW[out, in] */
@@ -124,29 +164,31 @@ typedef struct weight_tile {
 
 static void weight_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
     const weight_tile *t = context;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)t->height, (int)t->width, (int)rows,
-                1.0f, t->dy + first_row * t->out + t->o, (int)t->out,
-                t->x + first_row * t->in + t->i, (int)t->in, 0.0f, c.at, (int)c.stride);
+    t->g->tn(&(ls_product){t->height, t->width, rows, t->dy + first_row * t->out + t->o, t->out,
+                           t->x + first_row * t->in + t->i, t->in, c.at, c.stride});
 }
 
-void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, size_t in, size_t out,
-                             const float *x, const float *dy, float *const *dw) {
-    size_t across = tiles(in, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
+void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                             size_t in, size_t out, const float *x, const float *dy,
+                             float *const *dw) {
+    const size_t down = tiles(out, LS_TILE_WEIGHT_OUT);
+    const size_t length = tile_length(g, in, LS_TILE_WEIGHT_IN, down), across = tiles(in, length);
 #pragma omp parallel
     {
         one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t u = 0; u < across; u++)
             for (size_t v = 0; v < down; v++) {
-                size_t i = u * LS_TILE_WEIGHT_IN, o = v * LS_TILE_WEIGHT_OUT;
-                weight_tile t = {x,
+                size_t i = u * length, o = v * LS_TILE_WEIGHT_OUT;
+                weight_tile t = {g,
+                                 x,
                                  dy,
                                  in,
                                  out,
                                  i,
                                  o,
                                  minimum(LS_TILE_WEIGHT_OUT, out - o),
-                                 minimum(LS_TILE_WEIGHT_IN, in - i)};
+                                 minimum(length, in - i)};
                 for (size_t k = 0; k < lanes->n_roots; k++)
                     run_program(rows, lanes, &lanes->roots[k], (tile_at){dw[k] + o * in + i, in},
                                 t.height, t.width, weight_kernel, &t);
@@ -158,6 +200,7 @@ void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, siz
 
 /* What a tile of z is made of. */
 typedef struct column_tile {
+    const ls_gemm *g;
     const float *x, *w;
     size_t columns; /* length of their rows */
     size_t row, o, height, width;
@@ -165,16 +208,19 @@ typedef struct column_tile {
 
 static void columns_kernel(const void *context, size_t first_column, size_t columns, tile_at c) {
     const column_tile *t = context;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t->height, (int)t->width,
-                (int)columns, 1.0f, t->x + t->row * t->columns + first_column, (int)t->columns,
-                t->w + t->o * t->columns + first_column, (int)t->columns, 0.0f, c.at,
-                (int)c.stride);
+    t->g->nt(&(ls_product){t->height, t->width, columns, t->x + t->row * t->columns + first_column,
+                           t->columns, t->w + t->o * t->columns + first_column, t->columns, c.at,
+                           c.stride});
 }
 
-void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                             const float *x, const float *w, float *const *z) {
+void ls_gemm_forward_columns(const ls_gemm *g, size_t rows, const ls_lanes *blocks,
+                             const size_t *edge, size_t out, const float *x, const float *w,
+                             float *const *z) {
     const ls_segments columns = {blocks->mine.count, edge};
-    size_t down = tiles(rows, LS_GEMM_ROWS), across = tiles(out, LS_TILE_FORWARD_OUT);
+    const size_t height = g->any_tile ? LS_TILE_FORWARD_ROWS : LS_GEMM_ROWS;
+    const size_t down = tiles(rows, height);
+    const size_t length = forward_length(g, out, down * blocks->n_roots);
+    const size_t across = tiles(out, length);
 #pragma omp parallel
     {
         one_thread_a_call();
@@ -182,14 +228,15 @@ void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *
         for (size_t k = 0; k < blocks->n_roots; k++)
             for (size_t v = 0; v < across; v++)
                 for (size_t u = 0; u < down; u++) {
-                    size_t r = u * LS_GEMM_ROWS, o = v * LS_TILE_FORWARD_OUT;
-                    column_tile t = {x,
+                    size_t r = u * height, o = v * length;
+                    column_tile t = {g,
+                                     x,
                                      w,
                                      edge[blocks->mine.count],
                                      r,
                                      o,
-                                     minimum(LS_GEMM_ROWS, rows - r),
-                                     minimum(LS_TILE_FORWARD_OUT, out - o)};
+                                     minimum(height, rows - r),
+                                     minimum(length, out - o)};
                     run_program(&columns, blocks, &blocks->roots[k],
                                 (tile_at){z[k] + r * out + o, out}, t.height, t.width,
                                 columns_kernel, &t);
@@ -198,32 +245,33 @@ void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *
 }
 
 /* Columns of one block: the tiles of dW in it are as even as they can be. */
-static void block_weights(size_t rows, size_t first, size_t count, size_t columns, size_t out,
-                          const float *x, const float *dy, float *scratch, ls_tile_use *use,
-                          void *context) {
+static void block_weights(const ls_gemm *g, size_t rows, size_t first, size_t count, size_t columns,
+                          size_t out, const float *x, const float *dy, float *scratch,
+                          ls_tile_use *use, void *context) {
     size_t across = tiles(count, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
 #pragma omp for collapse(2) schedule(dynamic) nowait
     for (size_t u = 0; u < across; u++)
         for (size_t v = 0; v < down; v++) {
             const size_t i = first + count * u / across, o = v * LS_TILE_WEIGHT_OUT;
             const size_t end = first + count * (u + 1) / across;
-            weight_tile t = {x,      dy, columns, out, i, o, minimum(LS_TILE_WEIGHT_OUT, out - o),
-                             end - i};
+            weight_tile t = {
+                g, x, dy, columns, out, i, o, minimum(LS_TILE_WEIGHT_OUT, out - o), end - i};
             weight_kernel(&t, 0, rows, (tile_at){scratch, t.width});
             use(context, &(ls_tile){scratch, o, t.height, i, t.width});
         }
 }
 
-void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                              const float *x, const float *dy, ls_tile_use *use, void *context) {
+void ls_gemm_backward_columns(const ls_gemm *g, size_t rows, const ls_lanes *blocks,
+                              const size_t *edge, size_t out, const float *x, const float *dy,
+                              ls_tile_use *use, void *context) {
     const size_t n = blocks->mine.count;
 #pragma omp parallel
     {
         float *scratch = ls_lanes_scratch(blocks);
         one_thread_a_call();
         for (size_t b = 0; b < n; b++)
-            block_weights(rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, scratch, use,
-                          context);
+            block_weights(g, rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, scratch,
+                          use, context);
     }
 }
 

@@ -12,4 +12,11 @@
 #define LS_TILE_WEIGHT_OUT 256  /* rows of a tile of dW */
 #define LS_TILE_WEIGHT_IN 1024  /* columns of a tile of dW */
 
+/* Where a library gives the same bits in any tile: at most so many rows, and no tile is made
+ * shorter than this for there to be enough of them. */
+#define LS_TILE_FORWARD_ROWS ((size_t)64)
+#define LS_TILE_FORWARD_WIDE 512
+#define LS_TILE_INPUT_ROWS ((size_t)256)
+#define LS_TILE_LEAST ((size_t)32)
+
 #endif

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "lockstep/math/functions.h"
+
 void ls_for_chunks(size_t n, size_t chunk, ls_chunk_kernel *kernel, void *context) {
     size_t chunks = (n + chunk - 1) / chunk;
 #pragma omp parallel for schedule(static) if (chunks > 1)
@@ -32,6 +34,16 @@ LS_SIMD static void relu_loop(size_t n, const float *x, float *y) {
 LS_SIMD static void relu_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
     for (size_t i = 0; i < n; i++)
         dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+}
+
+LS_SIMD static void minus_size_loop(size_t n, const float *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = -fabsf(x[i]);
+}
+
+LS_SIMD static void logistic_loop(size_t n, const float *x, const float *e, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = (x[i] >= 0.0f ? 1.0f : e[i]) / (1.0f + e[i]);
 }
 
 LS_SIMD static void sigmoid_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
@@ -62,11 +74,10 @@ static void relu_backward_chunk(void *context, size_t first, size_t n) {
 
 static void sigmoid_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
-    for (size_t i = first; i < first + n; i++) {
-        /* exp of a negative number only: it can not overflow. */
-        float e = expf(-fabsf(v->a[i]));
-        v->c[i] = v->a[i] >= 0.0f ? 1.0f / (1.0f + e) : e / (1.0f + e);
-    }
+    float e[LS_VECTOR_CHUNK]; /* exp of a negative number only: it can not overflow */
+    minus_size_loop(n, v->a + first, e);
+    ls_exp_of(n, e, e);
+    logistic_loop(n, v->a + first, e, v->c + first);
 }
 
 static void sigmoid_backward_chunk(void *context, size_t first, size_t n) {
@@ -76,8 +87,7 @@ static void sigmoid_backward_chunk(void *context, size_t first, size_t n) {
 
 static void tanh_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
-    for (size_t i = first; i < first + n; i++)
-        v->c[i] = tanhf(v->a[i]);
+    ls_tanh_of(n, v->a + first, v->c + first);
 }
 
 static void tanh_backward_chunk(void *context, size_t first, size_t n) {
@@ -94,10 +104,11 @@ static void softmax_row(size_t columns, const float *x, float *y) {
     float top = x[0], sum = 0.0f;
     for (size_t j = 1; j < columns; j++)
         top = x[j] > top ? x[j] : top;
-    for (size_t j = 0; j < columns; j++) {
-        y[j] = expf(x[j] - top);
+    for (size_t j = 0; j < columns; j++)
+        y[j] = x[j] - top;
+    ls_exp_of(columns, y, y);
+    for (size_t j = 0; j < columns; j++)
         sum += y[j];
-    }
     for (size_t j = 0; j < columns; j++)
         y[j] /= sum;
 }

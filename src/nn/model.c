@@ -30,6 +30,7 @@ static ls_status plan_layer(ls_model *m, size_t i, const ls_choice *config, cons
     ls_layer *l = &m->layers[i];
     l->type = (const ls_layer_type *)config->row; /* the row is the first member */
     l->options = config->options;
+    l->gemm = m->gemm;
     l->index = (uint32_t)i;
     l->in = *in;
     ls_status st = l->type->plan(l->options, in, &m->plans[i]);
@@ -181,9 +182,10 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
 }
 
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          const ls_tree_range *columns, ls_model **out) {
+                          const ls_tree_range *columns, const ls_gemm *gemm, ls_model **out) {
     ls_model *m;
     LS_TRY(ls_alloc(1, sizeof *m, "model", &m));
+    m->gemm = gemm;
     ls_status st = plan_model(m, config, loss, in, columns);
     if (st != LS_OK) {
         ls_model_destroy(m);

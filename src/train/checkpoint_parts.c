@@ -167,12 +167,22 @@ static ls_status check_weights(ls_h5 *file, const ls_trained *t, size_t inputs) 
     return LS_OK;
 }
 
+/* A model can be applied where its own library is not: the results differ in their last bits. */
+static ls_status choose_gemm(ls_trained *t) {
+    int *kind = &t->config.compute.gemm;
+    if (*kind == LS_GEMM_AUTO) /* of before there was a choice */
+        *kind = LS_GEMM_OPENBLAS;
+    return ls_gemm_choose(*kind, &t->gemm) == LS_OK ? LS_OK
+                                                    : ls_gemm_choose(LS_GEMM_AUTO, &t->gemm);
+}
+
 ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_trained *t) {
     char *config = NULL;
     LS_TRY(ls_h5_read_text(file, "/config", &config));
     ls_status st = ls_config_read_text(config, ls_h5_path(file), &t->config);
     ls_free(config);
     LS_TRY(as_data_error(st));
+    LS_TRY(choose_gemm(t));
     LS_TRY(ls_h5_read_text(file, "/provenance", &t->provenance));
     LS_TRY(read_state(file, &t->state));
     LS_TRY(read_names(file, t));

@@ -146,6 +146,27 @@ static const ls_opt parallel_table[] = {
      .words = "auto|data|features",
      .help = "what the ranks share of a wide first layer: its rows (data) or its inputs (features: "
              "weights never travel); auto: features from 8192 inputs on"},
+    {.key = "check_every",
+     .kind = LS_OPT_INT,
+     .offset = offsetof(ls_config_parallel, check_every),
+     .fallback = "100",
+     .min = 1,
+     .max = 1 << 30,
+     .flags = LS_OPT_MAY_CHANGE,
+     .help =
+         "steps between comparisons of the ranks' weights: a difference, which only a fault of a "
+         "machine can make, stops the run"},
+    {.kind = LS_OPT_END},
+};
+
+static const ls_opt compute_table[] = {
+    {.key = "gemm",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config_compute, gemm),
+     .fallback = "auto",
+     .words = LS_GEMM_WORDS,
+     .help = "what multiplies matrices: libxsmm gives the same bits on every x86 processor with "
+             "AVX2; auto: libxsmm where all ranks have it, else openblas"},
     {.kind = LS_OPT_END},
 };
 
@@ -277,6 +298,12 @@ const ls_opt ls_config_table[] = {
      .fallback = "{}",
      .section = parallel_table,
      .help = "how the work is shared; part of what fixes the result"},
+    {.key = "compute",
+     .kind = LS_OPT_SECTION,
+     .offset = offsetof(ls_config, compute),
+     .fallback = "{}",
+     .section = compute_table,
+     .help = "how numbers are computed; part of what fixes the result"},
     {.key = "train",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, train),

@@ -116,7 +116,7 @@ ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float *
     ls_pass all = *pass;
     all.rows = (ls_segments){1, edge};
     f->input = ls_model_forward(f->model, f->before, &all, f->x);
-    ls_gemm_forward_columns(f->rows, &f->blocks, f->edge, f->units, f->input,
+    ls_gemm_forward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
                             f->model->weights + f->model->sharded->offset, f->z);
     const double begin = ls_clock_s();
     LS_TRY(ls_exchange_reduce(f->exchange, (const float *const *)f->z, &sum));
@@ -134,7 +134,8 @@ ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context, 
     const double begin = ls_clock_s();
     LS_TRY(ls_exchange_gather(f->exchange, f->dy));
     *wait_s += ls_clock_s() - begin;
-    ls_gemm_backward_columns(f->rows, &f->blocks, f->edge, f->units, f->input, f->dy, use, context);
+    ls_gemm_backward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
+                             f->dy, use, context);
     return LS_OK;
 }
 

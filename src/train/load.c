@@ -47,8 +47,8 @@ static ls_status allocate_updates(ls_run *run) {
             LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",
                             &run->optimizer.sharded[k]));
     }
-    /* Two numbers a rank and two a lane: see step.c. */
-    LS_TRY(ls_alloc(2 * ranks + 2 * run->lanes.total, sizeof(double), "messages", &run->message));
+    LS_TRY(ls_alloc(RANK_NUMBERS * ranks + LANE_NUMBERS * run->lanes.total, sizeof(double),
+                    "messages", &run->message));
     LS_TRY(ls_alloc(ranks, sizeof *run->message_bytes, "messages", &run->message_bytes));
     LS_TRY(ls_alloc(ls_score_width(run->t), sizeof(double), "scores", &run->score));
     return LS_OK;

@@ -130,5 +130,6 @@ void ls_run_plan(const ls_run *run, ls_buffer *out) {
     model_lines(run, inputs, out);
     batch_lines(run, out);
     memory_lines(run, m->in_size, out);
+    ls_buffer_addf(out, "gemm        %s\n", ls_gemm_name(run->t->gemm));
     ls_buffer_addf(out, "directory   %s\n", run->dir.path);
 }

@@ -43,6 +43,11 @@ typedef struct ls_batch {
     double *lane_loss;      /* [lanes of this rank] */
 } ls_batch;
 
+/* What the ranks tell each other in a step, as numbers: RANK_NUMBERS of each rank, each followed by
+ * LANE_NUMBERS for each of its lanes. */
+enum { STOP_ASKED, SAVE_ASKED, WEIGHTS_SUM, RANK_NUMBERS };
+enum { LANE_LOSS, LANE_CORRECT, LANE_NUMBERS };
+
 typedef struct ls_run {
     ls_comm *comm;
     ls_log *log;

@@ -7,18 +7,15 @@
 
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
+#include "lockstep/base/hash.h"
 #include "lockstep/math/vector.h"
 #include "lockstep/optim/optimizer.h"
 #include "run.h"
 
-/* A rank's part of the message: HEADER numbers, then PER_LANE for each of its lanes. */
-enum { STOP_ASKED, SAVE_ASKED, HEADER };
-enum { LANE_LOSS, LANE_CORRECT, PER_LANE };
-
 /* Where a rank's part of the message begins. */
 static double *part_of(const ls_run *run, int rank) {
     size_t first = ls_share(run->lanes.total, (size_t)ls_comm_size(run->comm), (size_t)rank).first;
-    return run->message + HEADER * (size_t)rank + PER_LANE * first;
+    return run->message + RANK_NUMBERS * (size_t)rank + LANE_NUMBERS * first;
 }
 
 /* Rows of a lane in a step that is full. */
@@ -110,6 +107,31 @@ static void front_backward(ls_run *run, const ls_pass *pass, const float *dy) {
     open_gaps(run, dense->out_size, dy, ls_features_dy(run->features));
 }
 
+/* A sum over the weights that all ranks have alike, as a whole number that a double holds; 0 in the
+ * steps between. */
+static double weights_sum(const ls_run *run) {
+    const ls_model *m = run->t->model;
+    if (run->t->state.step % (uint64_t)run->t->config.parallel.check_every != 0)
+        return 0;
+    return (double)(ls_hash_bytes(m->weights, m->shared_floats * sizeof *m->weights).low >> 11);
+}
+
+/* Every rank reads the same sums, so all come to the same end. */
+static ls_status check_weights(const ls_run *run) {
+    const double wanted = part_of(run, 0)[WEIGHTS_SUM];
+    for (int r = 1; r < ls_comm_size(run->comm); r++)
+        if (part_of(run, r)[WEIGHTS_SUM] != wanted)
+            return ls_hint(
+                ls_fail(LS_ERR_RUNTIME, NULL,
+                        "epoch %llu, step %llu: the weights of rank %d are not those of "
+                        "rank 0: memory, a processor or the network has failed",
+                        (unsigned long long)run->t->state.epoch + 1,
+                        (unsigned long long)run->t->state.epoch_step + 1, r),
+                "go on with --resume on other machines, from a checkpoint of before if "
+                "the newest was written since the last comparison (parallel.check_every)");
+    return LS_OK;
+}
+
 /* Forward, loss and backward of this rank's lanes; fills its part of the message. */
 static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
     const ls_trained *t = run->t;
@@ -123,8 +145,9 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
                      a->logits_gradient, b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
+    part[WEIGHTS_SUM] = weights_sum(run);
     for (size_t l = 0; l < pass->rows.count; l++) {
-        double *lane = part + HEADER + PER_LANE * l;
+        double *lane = part + RANK_NUMBERS + LANE_NUMBERS * l;
         lane[LANE_LOSS] = b->lane_loss[l];
         lane[LANE_CORRECT] = 0;
         for (size_t r = b->own_first[l]; b->label != NULL && r < b->own_first[l + 1]; r++)
@@ -141,22 +164,24 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     size_t n = 0;
     for (int r = 0; r < ranks; r++)
         run->message_bytes[r] =
-            (HEADER + PER_LANE * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
+            (RANK_NUMBERS +
+             LANE_NUMBERS * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
             sizeof *run->message;
     double begin = ls_clock_s();
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
     run->wait_s += ls_clock_s() - begin;
+    LS_TRY(check_weights(run));
     *told = (ls_requests){0};
     for (int r = 0; r < ranks; r++) {
         const double *part = part_of(run, r);
         size_t lanes = ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count;
         told->stop = told->stop || part[STOP_ASKED] != 0;
         told->save = told->save || part[SAVE_ASKED] != 0;
-        memmove(run->message + n, part + HEADER, lanes * PER_LANE * sizeof *part);
-        n += lanes * PER_LANE;
+        memmove(run->message + n, part + RANK_NUMBERS, lanes * LANE_NUMBERS * sizeof *part);
+        n += lanes * LANE_NUMBERS;
     }
-    *loss = ls_tree_sum(run->message + LANE_LOSS, run->lanes.total, PER_LANE);
-    *correct = ls_tree_sum(run->message + LANE_CORRECT, run->lanes.total, PER_LANE);
+    *loss = ls_tree_sum(run->message + LANE_LOSS, run->lanes.total, LANE_NUMBERS);
+    *correct = ls_tree_sum(run->message + LANE_CORRECT, run->lanes.total, LANE_NUMBERS);
     return LS_OK;
 }
 

@@ -27,20 +27,35 @@ static ls_status name_directory(ls_run *run, const ls_train_request *request,
     return st;
 }
 
-/* All ranks must compute alike, whatever OpenBLAS and the maths library chose on their machines. */
-static ls_status check_arithmetic(ls_comm *comm) {
+/* Settles on what multiplies: the best that all ranks have. */
+static ls_status choose_gemm(ls_comm *comm, ls_trained *t) {
+    int *kind = &t->config.compute.gemm;
+    const bool free = *kind == LS_GEMM_AUTO;
+    ls_status st = ls_agree(comm, ls_gemm_choose(*kind, &t->gemm));
+    if (st != LS_OK || !free)
+        return st;
+    *kind = ls_gemm_kind_of(t->gemm);
+    LS_TRY(ls_broadcast(comm, kind, sizeof *kind, 0));
+    if (ls_agree(comm, ls_gemm_choose(*kind, &t->gemm)) == LS_OK)
+        return LS_OK;
+    *kind = LS_GEMM_OPENBLAS;
+    return ls_agree(comm, ls_gemm_choose(*kind, &t->gemm));
+}
+
+/* All ranks must compute alike, whatever the libraries chose on their machines. */
+static ls_status check_arithmetic(ls_comm *comm, const ls_gemm *gemm) {
     struct {
-        char fingerprint[40], blas[216];
+        char fingerprint[40], gemm[216];
     } mine = {0}, first;
-    ls_status st = ls_math_fingerprint(mine.fingerprint);
-    ls_math_blas(mine.blas, sizeof mine.blas);
+    ls_status st = ls_math_fingerprint(gemm, mine.fingerprint);
+    ls_gemm_describe(gemm, mine.gemm, sizeof mine.gemm);
     LS_TRY(ls_agree(comm, st));
     first = mine;
     LS_TRY(ls_broadcast(comm, &first, sizeof first, 0));
     if (strcmp(mine.fingerprint, first.fingerprint) != 0)
         st = ls_hint(ls_fail(LS_ERR_RUNTIME, "arithmetic",
                              "rank %d (%s) does not compute the bits of rank 0 (%s)",
-                             ls_comm_rank(comm), mine.blas, first.blas),
+                             ls_comm_rank(comm), mine.gemm, first.gemm),
                      "use nodes of one kind, or set OPENBLAS_CORETYPE to one core type on all");
     return ls_agree(comm, st);
 }
@@ -50,6 +65,8 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
     char *key = NULL;
     if (config->parallel.strategy == LS_STRATEGY_AUTO)
         config->parallel.strategy = run->t->config.parallel.strategy;
+    if (config->compute.gemm == LS_GEMM_AUTO)
+        config->compute.gemm = run->t->config.compute.gemm;
     LS_TRY(ls_options_compare(ls_config_table, &run->t->config, config, &key));
     ls_status st = LS_OK;
     if (key[0] != '\0')
@@ -83,11 +100,12 @@ static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_
         LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
         run->t->config = *config;
         *config = (ls_config){0};
-        return LS_OK;
+        return choose_gemm(run->comm, run->t);
     }
     LS_TRY(choose_checkpoint(run));
     LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
-    return ls_agree(run->comm, adopt_config(run, config, request->config_path));
+    LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
+    return choose_gemm(run->comm, run->t);
 }
 
 static ls_run_dir_use directory_use(const ls_train_request *request) {
@@ -190,6 +208,7 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
     LS_TRY(ls_agree(run->comm, name_directory(run, request, config)));
     LS_TRY(check_directory(run, request, &go_on));
     LS_TRY(begin_trained(run, request, config, go_on));
+    LS_TRY(check_arithmetic(run->comm, run->t->gemm));
     if (go_on && is_finished(run)) {
         ls_note(run->log, "%s: the run has finished: %llu epochs are done", run->dir.path,
                 (unsigned long long)run->t->state.epoch);
@@ -209,8 +228,6 @@ ls_status ls_train(ls_comm *comm, ls_log *log, const ls_train_request *request, 
     if (st == LS_OK)
         st = ls_config_read(request->config_path, request->sets, request->n_sets, &config);
     st = ls_agree(comm, st);
-    if (st == LS_OK)
-        st = check_arithmetic(comm);
     if (st == LS_OK)
         st = train(&run, request, &config, plan);
     ls_run_free(&run);

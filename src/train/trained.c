@@ -193,7 +193,7 @@ ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks, size
         columns = ls_feature_columns(inputs, ranks, rank);
         some = &columns;
     }
-    LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, some, &t->model));
+    LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, some, t->gemm, &t->model));
     return t->target == LS_TARGET_CLASSES ? check_classes(t, loss) : check_values(t, loss);
 }
 

@@ -23,8 +23,9 @@ class Bench(lockstep_test.TestCase):
 
     def test_gemm(self):
         lines = self.lines("gemm", "--rows", 33, "--in", 130, "--out", 17, threads=2)
-        self.assertEqual([(n["product"], n["threads"]) for n in lines],
-                         [(p, t) for t in (2, 1)
+        libraries = ["openblas"] + ["libxsmm"] * lockstep_test.has_libxsmm()
+        self.assertEqual([(n["gemm"], n["product"], n["threads"]) for n in lines],
+                         [(g, p, t) for t in (2, 1) for g in libraries
                           for p in ("forward", "backward_input", "backward_weight")])
         for n in lines:
             self.assertEqual((n["rows"], n["in"], n["out"]), (33, 130, 17))

@@ -192,7 +192,7 @@ HARMLESS = {
                        r"clock_gettime|getpid|getenv|ferror|clearerr|dirfd|signal|sig\w+set|isatty|"
                        r"__isoc99_sscanf|sscanf|v?snprintf|__ctype_\w+|__errno_location|stdin|stdout|stderr",
     "arithmetic": r"cos|exp|expf|floor|fmax|fmin|log|log1p|log1pf|pow|rintf|sin|sincosf?|sqrt|sqrtf|tanhf|"
-                  r"log2|log2f|lround|llround|floorf|fmaxf|fminf|expm1f?|isnan|isinf|nan",
+                  r"fmaf|log2|log2f|lround|llround|floorf|fmaxf|fminf|expm1f?|isnan|isinf|nan",
     "its result is only said": r"strerror(_r)?|MPI_Error_string|MPI_Get_library_version|gzerror|"
                                r"gzoffset|gzclose_r|H5get_libversion",
     "it ends the process": r"MPI_Abort|__assert_fail",
@@ -206,7 +206,7 @@ HARMLESS = {
                       r"GOMP_\w+|omp_\w+|__\w+di[23]|__\w+ti[23]",
     "failures of HDF5 are those of the driver below it, h5_disk.c": r"H5\w+",
     "libraries without calls to the system, whose allocations faults.c fails where they start":
-        r"XXH\w+|yaml_\w+|json_\w+|cblas_\w+|openblas_\w+|Sleef_\w+|uncompress",
+        r"XXH\w+|yaml_\w+|json_\w+|cblas_\w+|openblas_\w+|libxsmm_\w+|Sleef_\w+|uncompress",
 }
 
 

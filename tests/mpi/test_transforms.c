@@ -74,7 +74,7 @@ static void one_process(int *kept, float *want) {
         size_t n = 0;
         for (size_t i = 0; i < N; i++)
             if (part[i] == LS_SPLIT_TRAIN)
-                column[n++] = log1pf(x[i * D + (size_t)j]);
+                column[n++] = log1p_of(x[i * D + (size_t)j]);
         moments(column, n, &mean, &score[j]);
         order[j] = j;
     }
@@ -85,11 +85,11 @@ static void one_process(int *kept, float *want) {
         size_t n = 0, j = (size_t)kept[k];
         for (size_t i = 0; i < N; i++)
             if (part[i] == LS_SPLIT_TRAIN)
-                column[n++] = log1pf(x[i * D + j]);
+                column[n++] = log1p_of(x[i * D + j]);
         moments(column, n, &mean, &variance);
         double factor = 1 / sqrt(variance);
         for (size_t i = 0; i < N; i++)
-            want[i * KEPT + k] = (float)(((double)log1pf(x[i * D + j]) - mean) * factor);
+            want[i * KEPT + k] = (float)(((double)log1p_of(x[i * D + j]) - mean) * factor);
     }
 }
 

@@ -9,6 +9,8 @@
  *   LOCKSTEP_FAULT=RANK:FUNCTION:COUNT[+][:ERRNO|:short]
  *       the COUNT-th call of FUNCTION in the process of this rank fails ("+": and all later ones),
  *       with an error number, or after half of what was to be written ("short")
+ *   LOCKSTEP_FAULT=RANK:wrong_weights:COUNT
+ *       the COUNT-th time that this rank receives weights of another, a bit of them is wrong
  *   LOCKSTEP_FAULT_COUNTS=PREFIX
  *       at its end every process writes to PREFIX.RANK how often each function was called
  */
@@ -135,6 +137,35 @@ static bool fails_on(point *p, FILE *stream) {
 
 #define WRAP_MPI(name, parameters, arguments)                                                      \
     WRAP(int, MPI_##name, 0, MPI_ERR_OTHER, parameters, arguments)
+
+#define WRAP_MPI_THEN(name, parameters, arguments, then)                                           \
+    POINT(MPI_##name, 0)                                                                           \
+    int __real_MPI_##name parameters;                                                              \
+    int __wrap_MPI_##name parameters;                                                              \
+    int __wrap_MPI_##name parameters {                                                             \
+        if (fails(&point_MPI_##name))                                                              \
+            return MPI_ERR_OTHER;                                                                  \
+        int code = __real_MPI_##name arguments;                                                    \
+        then;                                                                                      \
+        return code;                                                                               \
+    }
+
+/* No call: data that arrives with a wrong bit, the COUNT-th of those that only weights are long
+ * enough for; gradients come as floats. */
+POINT(wrong_weights, 0)
+static unsigned char *received;
+
+static void note_received(void *data, int n, MPI_Datatype type) {
+    if (type == MPI_BYTE && n >= 16384 && fails(&point_wrong_weights))
+        received = data;
+}
+
+static void spoil_received(bool complete) {
+    if (!complete || received == NULL)
+        return;
+    received[2] ^= 1;
+    received = NULL;
+}
 
 /* ---- files and directories ---- */
 
@@ -309,10 +340,10 @@ WRAP_MPI(Init_thread, (int *argc, char ***argv, int wanted, int *provided),
          (argc, argv, wanted, provided))
 WRAP_MPI(Iprobe, (int from, int tag, MPI_Comm comm, int *there, MPI_Status *status),
          (from, tag, comm, there, status))
-WRAP_MPI(Irecv,
-         (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
-          MPI_Request *request),
-         (data, n, type, from, tag, comm, request))
+WRAP_MPI_THEN(Irecv,
+              (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
+               MPI_Request *request),
+              (data, n, type, from, tag, comm, request), note_received(data, n, type))
 WRAP_MPI(Isend,
          (const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
           MPI_Request *request),
@@ -326,6 +357,7 @@ WRAP_MPI(Sendrecv,
           MPI_Datatype type_into, int from, int tag_from, MPI_Comm comm, MPI_Status *status),
          (data, n, type, to, tag, into, n_into, type_into, from, tag_from, comm, status))
 WRAP_MPI(Test, (MPI_Request * request, int *done, MPI_Status *status), (request, done, status))
-WRAP_MPI(Testall, (int n, MPI_Request *request, int *done, MPI_Status *status),
-         (n, request, done, status))
-WRAP_MPI(Waitall, (int n, MPI_Request *request, MPI_Status *status), (n, request, status))
+WRAP_MPI_THEN(Testall, (int n, MPI_Request *request, int *done, MPI_Status *status),
+              (n, request, done, status), spoil_received(*done))
+WRAP_MPI_THEN(Waitall, (int n, MPI_Request *request, MPI_Status *status), (n, request, status),
+              spoil_received(true))

@@ -130,6 +130,11 @@ def need_module(name):
         raise unittest.SkipTest(f"Python has no module {name}")
 
 
+def has_libxsmm():
+    """Whether this build and this processor have it."""
+    return "by libxsmm" in run("--version").out
+
+
 def main():
     """Runs the file's tests; exits with 77 when all of them were skipped."""
     program = unittest.main(exit=False, verbosity=2)

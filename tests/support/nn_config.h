@@ -54,7 +54,10 @@ static inline void nn_config_free(nn_config *config) {
 /* The config's model on samples of `in` numbers, weights zero. */
 static inline ls_model *nn_model_of(const nn_config *config, size_t in) {
     ls_model *m = NULL;
-    if (ls_model_create(&config->model, &config->loss, &(ls_shape){1, {in}}, NULL, &m) != LS_OK)
+    const ls_gemm *gemm = NULL;
+    if (ls_gemm_choose(LS_GEMM_AUTO, &gemm) != LS_OK ||
+        ls_model_create(&config->model, &config->loss, &(ls_shape){1, {in}}, NULL, gemm, &m) !=
+            LS_OK)
         fail_msg("%s", ls_error_last()->message);
     return m;
 }

@@ -6,6 +6,7 @@
 #define LS_TESTS_SUPPORT_TEST_CHAIN_H
 
 #include "lockstep/data/transform.h"
+#include "lockstep/math/functions.h"
 #include "lockstep/opt/options.h"
 #include "test_files.h"
 
@@ -44,6 +45,12 @@ static inline const size_t *rows_from(size_t first) {
 
 static inline void chain_free(test_chain *chain) {
     ls_options_free(test_chain_table, chain);
+}
+
+/* What the transform log1p gives; how exact it is test_math_functions.c tells. */
+static inline float log1p_of(float x) {
+    ls_log1p_of(1, &x, &x);
+    return x;
 }
 
 #endif

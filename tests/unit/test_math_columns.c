@@ -4,6 +4,7 @@
  * Tolerance: that of test_math_gemm.c, for as many terms as there are columns, or rows. */
 #include <math.h>
 
+#include "gemms.h"
 #include "lockstep/base/tree.h"
 #include "lockstep/math/gemm.h"
 #include "lockstep/math/math.h"
@@ -13,6 +14,9 @@
 /* More rows than a tile has, blocks of other widths than tiles, an odd number of them. */
 enum { ROWS = 150, COLUMNS = 2300, OUT = 261, BLOCKS = 5 };
 static const size_t edge[BLOCKS + 1] = {0, 1, 1100, 1130, 2200, COLUMNS};
+
+/* The library that is tested. */
+static const ls_gemm *gemm;
 
 static float *room(size_t n) {
     float *p = NULL;
@@ -64,7 +68,7 @@ static size_t forward(const arrays *a, size_t first, size_t last, ls_tree_range 
         local[i - first] = edge[i] - edge[first];
     for (size_t k = 0; k < n; k++)
         z[k] = room(ROWS * OUT);
-    ls_gemm_forward_columns(ROWS, &blocks, local, OUT, x, w, z);
+    ls_gemm_forward_columns(gemm, ROWS, &blocks, local, OUT, x, w, z);
     ls_lanes_free(&blocks);
     ls_free(x);
     ls_free(w);
@@ -154,7 +158,7 @@ static float *backward(const arrays *a, size_t first, size_t last, int threads) 
     OK(ls_lanes_create(BLOCKS, (ls_tree_range){first, last - first}, &blocks));
     for (size_t i = first; i <= last; i++)
         local[i - first] = edge[i] - edge[first];
-    ls_gemm_backward_columns(ROWS, &blocks, local, OUT, x, a->dy, keep, &g);
+    ls_gemm_backward_columns(gemm, ROWS, &blocks, local, OUT, x, a->dy, keep, &g);
     ls_lanes_free(&blocks);
     ls_free(x);
     return g.dw;
@@ -193,7 +197,5 @@ int main(void) {
         cmocka_unit_test(sharing_does_not_matter),
         cmocka_unit_test(gradients),
     };
-    if (ls_math_init() != LS_OK)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_for_gemms(tests, sizeof tests / sizeof *tests, &gemm);
 }

@@ -6,6 +6,7 @@
  * 3.1). One product left out, added twice or taken from elsewhere is far beyond it. */
 #include <math.h>
 
+#include "gemms.h"
 #include "lockstep/base/tree.h"
 #include "lockstep/comm/comm.h"
 #include "lockstep/math/gemm.h"
@@ -14,6 +15,9 @@
 #include "test_files.h"
 
 enum { ROWS = 23 };
+
+/* The library that is tested. */
+static const ls_gemm *gemm;
 
 /* Uneven segments, empty ones at both ends and inside. */
 static const size_t first_row[] = {0, 0, 1, 9, 9, 9, 22, ROWS, ROWS};
@@ -82,7 +86,7 @@ static void check(const char *what, const arrays *a, size_t at, float got, exact
 }
 
 static void check_forward(const arrays *a, const float *bias) {
-    ls_gemm_forward(&segments, a->in, a->out, a->x, a->w, bias, a->y);
+    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, bias, a->y);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < a->out; o++) {
             exact e = {0};
@@ -94,7 +98,7 @@ static void check_forward(const arrays *a, const float *bias) {
 }
 
 static void check_backward_input(const arrays *a) {
-    ls_gemm_backward_input(&segments, a->in, a->out, a->dy, a->w, a->dx);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t i = 0; i < a->in; i++) {
             exact e = {0};
@@ -105,7 +109,7 @@ static void check_backward_input(const arrays *a) {
 }
 
 static void check_backward_weight(const arrays *a, const ls_lanes *lanes) {
-    ls_gemm_backward_weight(&segments, lanes, a->in, a->out, a->x, a->dy, &a->dw);
+    ls_gemm_backward_weight(gemm, &segments, lanes, a->in, a->out, a->x, a->dy, &a->dw);
     ls_gemm_backward_bias(&segments, lanes, a->out, a->dy, &a->db);
     for (size_t o = 0; o < a->out; o++) {
         exact e = {0};
@@ -146,9 +150,9 @@ static void run_all(const arrays *a, int threads) {
     ls_lanes lanes;
     use_threads(threads);
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
-    ls_gemm_forward(&segments, a->in, a->out, a->x, a->w, a->bias, a->y);
-    ls_gemm_backward_input(&segments, a->in, a->out, a->dy, a->w, a->dx);
-    ls_gemm_backward_weight(&segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw);
+    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, a->bias, a->y);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx);
+    ls_gemm_backward_weight(gemm, &segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw);
     ls_gemm_backward_bias(&segments, &lanes, a->out, a->dy, &a->db);
     ls_lanes_free(&lanes);
 #ifdef _OPENMP
@@ -194,7 +198,7 @@ static size_t rank_roots(const arrays *a, size_t total, const size_t *row, ls_tr
     }
     const ls_segments rows = {mine.count, first};
     const float *x = a->x + row[mine.first] * a->in, *dy = a->dy + row[mine.first] * a->out;
-    ls_gemm_backward_weight(&rows, &lanes, a->in, a->out, x, dy, dw);
+    ls_gemm_backward_weight(gemm, &rows, &lanes, a->in, a->out, x, dy, dw);
     ls_gemm_backward_bias(&rows, &lanes, a->out, dy, db);
     size_t n = lanes.n_roots;
     ls_lanes_free(&lanes);
@@ -298,18 +302,63 @@ static void lanes_on_ranks(void **state) {
 static void segments_do_not_meet(void **state) {
     (void)state;
     arrays a = arrays_of(513, 257), alone = arrays_of(513, 257);
-    ls_gemm_forward(&segments, a.in, a.out, a.x, a.w, a.bias, a.y);
-    ls_gemm_backward_input(&segments, a.in, a.out, a.dy, a.w, a.dx);
+    ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
+    ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx);
     for (size_t s = 0; s < LANES; s++) {
         const size_t at = first_row[s], n = first_row[s + 1] - at, own[] = {0, n};
         const ls_segments one = {1, own};
-        ls_gemm_forward(&one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y);
-        ls_gemm_backward_input(&one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx);
+        ls_gemm_forward(gemm, &one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y);
+        ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx);
         assert_int_equal(memcmp(alone.y, a.y + at * a.out, n * a.out * sizeof(float)), 0);
         assert_int_equal(memcmp(alone.dx, a.dx + at * a.in, n * a.in * sizeof(float)), 0);
     }
     arrays_free(&a);
     arrays_free(&alone);
+}
+
+/* s = fmaf(a[i], b[i], s) from +0, which is what libxsmm's kernels compute. */
+static float chain(size_t n, const float *a, size_t a_step, const float *b, size_t b_step) {
+    float s = 0.0f;
+    for (size_t i = 0; i < n; i++)
+        s = fmaf(a[i * a_step], b[i * b_step], s);
+    return s;
+}
+
+static void same_float(const char *what, const arrays *a, size_t at, float got, float want) {
+    if (memcmp(&got, &want, sizeof got) != 0)
+        fail_msg("%s, %zu to %zu: [%zu] = %a, wanted %a", what, a->in, a->out, at, (double)got,
+                 (double)want);
+}
+
+/* Every bit of libxsmm's results is known, whatever the processor. */
+static void known_bits(void **state) {
+    (void)state;
+    if (ls_gemm_kind_of(gemm) != LS_GEMM_LIBXSMM)
+        return;
+    static const size_t edge[] = {0, ROWS};
+    const ls_segments rows = {1, edge};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        arrays a = arrays_of(shapes[s].in, shapes[s].out);
+        ls_lanes lanes;
+        OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
+        ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
+        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx);
+        ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
+        for (size_t r = 0; r < ROWS; r++) {
+            for (size_t o = 0; o < a.out; o++)
+                same_float("forward", &a, r * a.out + o, a.y[r * a.out + o],
+                           chain(a.in, a.x + r * a.in, 1, a.w + o * a.in, 1) + a.bias[o]);
+            for (size_t i = 0; i < a.in; i++)
+                same_float("backward to input", &a, r * a.in + i, a.dx[r * a.in + i],
+                           chain(a.out, a.dy + r * a.out, 1, a.w + i, a.in));
+        }
+        for (size_t o = 0; o < a.out; o++)
+            for (size_t i = 0; i < a.in; i++)
+                same_float("backward to weight", &a, o * a.in + i, a.dw[o * a.in + i],
+                           chain(ROWS, a.dy + o, a.out, a.x + i, a.in));
+        ls_lanes_free(&lanes);
+        arrays_free(&a);
+    }
 }
 
 /* No rows at all: dW and db are +0. */
@@ -322,9 +371,9 @@ static void an_empty_batch(void **state) {
     OK(ls_lanes_create(2, (ls_tree_range){0, 2}, &lanes));
     fill(a.dw, 15, 1);
     fill(a.db, 3, 1);
-    ls_gemm_forward(&empty, a.in, a.out, a.x, a.w, a.bias, a.y);
-    ls_gemm_backward_input(&empty, a.in, a.out, a.dy, a.w, a.dx);
-    ls_gemm_backward_weight(&empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
+    ls_gemm_forward(gemm, &empty, a.in, a.out, a.x, a.w, a.bias, a.y);
+    ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx);
+    ls_gemm_backward_weight(gemm, &empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
     ls_gemm_backward_bias(&empty, &lanes, a.out, a.dy, &a.db);
     static const float zero[15];
     assert_memory_equal(a.dw, zero, sizeof zero);
@@ -335,10 +384,8 @@ static void an_empty_batch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products), cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(products),       cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(lanes_on_ranks), cmocka_unit_test(segments_do_not_meet),
-        cmocka_unit_test(an_empty_batch)};
-    if (ls_math_init() != LS_OK)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+        cmocka_unit_test(known_bits),     cmocka_unit_test(an_empty_batch)};
+    return run_for_gemms(tests, sizeof tests / sizeof *tests, &gemm);
 }

@@ -11,7 +11,9 @@ static const ls_tree_range parts[] = {{0, 1}, {1, 100}, {101, 149}, {250, 53}, {
 
 static ls_model *part_of(const nn_config *config, const ls_tree_range *columns) {
     ls_model *m = NULL;
-    OK(ls_model_create(&config->model, &config->loss, &(ls_shape){1, {IN}}, columns, &m));
+    const ls_gemm *gemm = NULL;
+    OK(ls_gemm_choose(LS_GEMM_AUTO, &gemm));
+    OK(ls_model_create(&config->model, &config->loss, &(ls_shape){1, {IN}}, columns, gemm, &m));
     OK(ls_model_init(m, 7));
     return m;
 }

@@ -180,15 +180,15 @@ static void impossible_models(void **state) {
     nn_config config = nn_config_of("model: []");
     ls_model *m = NULL;
     FAILS(LS_ERR_CONFIG, "no layers",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL, &m));
     nn_config_free(&config);
     config = nn_config_of("model: [relu, tanh]");
     FAILS(LS_ERR_CONFIG, "no layer has anything to train",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL, &m));
     nn_config_free(&config);
     config = nn_config_of("model: [relu, {dense: 2}]");
     FAILS(LS_ERR_CONFIG, "model.1: dense takes samples of one dimension, not 2",
-          ls_model_create(&config.model, &config.loss, &(ls_shape){2, {3, 3}}, NULL, &m));
+          ls_model_create(&config.model, &config.loss, &(ls_shape){2, {3, 3}}, NULL, NULL, &m));
     assert_null(m);
     nn_config_free(&config);
 }

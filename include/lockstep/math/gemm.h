@@ -1,11 +1,11 @@
-/* Matrix products of a dense layer, in tiles of fixed shape.
+/* Matrix products of a dense layer, in tiles of fixed shape, by one of several libraries.
  *
- * Each tile is one single-threaded BLAS call whose shape depends on the problem alone; OpenMP
- * spreads tiles over threads. So the bits depend neither on the threads nor on which rows a
- * rank holds. Rows come in segments (a lane's rows of a step, or a validation block) and no
- * call spans two of them.
+ * Each tile is one single-threaded call whose shape depends on the problem alone; OpenMP spreads
+ * tiles over threads. So the bits depend neither on the threads nor on which rows a rank holds.
+ * Rows come in segments (a lane's rows of a step, or a validation block); no call spans two of
+ * them where the bits of a row depend on the others of a call (openblas).
  *
- * Why here: the only caller of BLAS. Never sees a layer.
+ * Why here: the only caller of BLAS and its like. Never sees a layer.
  */
 #ifndef LS_MATH_GEMM_H
 #define LS_MATH_GEMM_H
@@ -15,23 +15,43 @@
 #include "lockstep/base/status.h"
 #include "lockstep/math/lanes.h"
 
-/* Rows [first[i], first[i + 1]) of a batch are segment i; a segment may be empty. */
+/* compute.gemm: which library multiplies. It is part of what fixes the bits of a result. */
+typedef enum ls_gemm_kind { LS_GEMM_AUTO, LS_GEMM_OPENBLAS, LS_GEMM_LIBXSMM } ls_gemm_kind;
+#define LS_GEMM_WORDS "auto|openblas|libxsmm"
+
+/* A library, for this process: what every product takes. */
+typedef struct ls_gemm ls_gemm;
+
+/* The library of a kind. AUTO: libxsmm where it was built in and this processor has AVX2, else
+ * openblas. Tests some shapes first. Errors: ERR_RUNTIME with a hint: not in this build, or not on
+ * this processor. */
+ls_status ls_gemm_choose(int kind, const ls_gemm **out) LS_MUST_CHECK;
+
+/* Never LS_GEMM_AUTO. */
+int ls_gemm_kind_of(const ls_gemm *gemm);
+const char *ls_gemm_name(const ls_gemm *gemm);
+
+/* The library with its version and what it chose for this processor, for logs. Returns buffer. */
+char *ls_gemm_describe(const ls_gemm *gemm, char *buffer, size_t size);
+
+/* Rows [first[i], first[i + 1]) of a batch are segment i, from row 0; a segment may be empty. */
 typedef struct ls_segments {
     size_t count;
     const size_t *first; /* [count + 1] */
 } ls_segments;
 
 /* y[B, out] = x[B, in] w^T + bias, w[out, in], bias[out] or NULL. */
-void ls_gemm_forward(const ls_segments *rows, size_t in, size_t out, const float *x, const float *w,
-                     const float *bias, float *y);
+void ls_gemm_forward(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
+                     const float *x, const float *w, const float *bias, float *y);
 
 /* The sum over x's columns in fixed blocks: columns [edge[i], edge[i + 1]) are block
  * blocks->mine.first + i of blocks->total. z[k][B, out] = the sum over the blocks of root k, in
  * tree order, of x's columns times w's; x[B, columns], w[out, columns]. The rows are cut into tiles
  * of LS_GEMM_ROWS: B is what the problem says, never what a rank holds. */
 #define LS_GEMM_ROWS 128
-void ls_gemm_forward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                             const float *x, const float *w, float *const *z);
+void ls_gemm_forward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *blocks,
+                             const size_t *edge, size_t out, const float *x, const float *w,
+                             float *const *z);
 
 /* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
  * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */
@@ -43,17 +63,19 @@ typedef void ls_tile_use(void *context, const ls_tile *tile);
 
 /* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. It is
  * never there as a whole: `use` gets each tile while it is in the cache, every element once. */
-void ls_gemm_backward_columns(size_t rows, const ls_lanes *blocks, const size_t *edge, size_t out,
-                              const float *x, const float *dy, ls_tile_use *use, void *context);
+void ls_gemm_backward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *blocks,
+                              const size_t *edge, size_t out, const float *x, const float *dy,
+                              ls_tile_use *use, void *context);
 
 /* dx[B, in] = dy[B, out] w. */
-void ls_gemm_backward_input(const ls_segments *rows, size_t in, size_t out, const float *dy,
-                            const float *w, float *dx);
+void ls_gemm_backward_input(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
+                            const float *dy, const float *w, float *dx);
 
 /* dw[i][out, in] = the sum over the lanes of root i, in tree order, of dy^T x of a lane's rows.
  * Segment s of rows holds lane lanes->first + s. */
-void ls_gemm_backward_weight(const ls_segments *rows, const ls_lanes *lanes, size_t in, size_t out,
-                             const float *x, const float *dy, float *const *dw);
+void ls_gemm_backward_weight(const ls_gemm *gemm, const ls_segments *rows, const ls_lanes *lanes,
+                             size_t in, size_t out, const float *x, const float *dy,
+                             float *const *dw);
 
 /* db[i][out] = the same sum of the columns of dy. */
 void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,

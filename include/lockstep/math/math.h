@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lockstep/base/status.h"
+#include "lockstep/math/gemm.h"
 
 /* Checks that OpenBLAS is its OpenMP build and sets flush-to-zero and denormals-are-zero on
  * every thread. Call once, before any kernel. Errors: ERR_RUNTIME with how to mend it, also in a
@@ -29,8 +30,9 @@ const char *ls_math_better_core(void);
 
 /* XXH3-128 over the results of some products and functions of fixed inputs: two processes with
  * the same fingerprint compute alike, two with different ones do not. It tells CPU types apart by
- * what they compute, whatever OpenBLAS took into account (core type, cache sizes, settings). hex
- * holds at least 33 bytes; some milliseconds of work. Errors: ERR_MEMORY. */
-ls_status ls_math_fingerprint(char *hex) LS_MUST_CHECK;
+ * what they compute, whatever a library took into account (core type, cache sizes, settings). hex
+ * holds at least 33 bytes; some milliseconds of work. Errors: ERR_MEMORY; ERR_RUNTIME: the bits
+ * depend on the threads. */
+ls_status ls_math_fingerprint(const ls_gemm *gemm, char *hex) LS_MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
 /* Elementwise kernels and row-wise reductions, spread over threads.
  *
  * Every element is computed from the elements of its own place (or its own row, in a fixed
- * order) by correctly rounded operations or one call of the scalar maths library, so its bits
- * do not depend on chunks, threads or neighbours.
+ * order) by correctly rounded operations and the functions of functions.h, so its bits do not
+ * depend on chunks, threads or neighbours.
  *
  * Why here: layers, losses and optimisers are made of these. Never calls BLAS.
  */

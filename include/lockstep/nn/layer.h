@@ -63,7 +63,8 @@ struct ls_layer_type;
 typedef struct ls_layer {
     const struct ls_layer_type *type;
     const void *options;
-    uint32_t index; /* in the model, from 0 */
+    const ls_gemm *gemm; /* what multiplies */
+    uint32_t index;      /* in the model, from 0 */
     ls_shape in, out;
     size_t first_unit; /* which of all units out[0] is: not 0 where other ranks have units, too */
     size_t in_size, out_size;

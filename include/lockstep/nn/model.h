@@ -55,14 +55,16 @@ typedef struct ls_model {
     /* NULL where every rank holds all columns; else the parameter whose columns are spread. */
     const ls_param *sharded;
     size_t front; /* layers up to and with the one of this parameter; 0 where there is none */
+    const ls_gemm *gemm;
 } ls_model;
 
 /* Plans the layers of the config on samples of shape `in`; weights are zero. `loss` tells
  * whether the last layer is absorbed. columns (NULL: all) are those of the input that this model
- * holds; ls_model_can_shard must say yes. config must outlive the model. Errors: ERR_CONFIG naming
- * the layer, ERR_MEMORY. */
+ * holds; ls_model_can_shard must say yes. gemm multiplies. config must outlive the model. Errors:
+ * ERR_CONFIG naming the layer, ERR_MEMORY. */
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          const ls_tree_range *columns, ls_model **out) LS_MUST_CHECK;
+                          const ls_tree_range *columns, const ls_gemm *gemm,
+                          ls_model **out) LS_MUST_CHECK;
 
 /* Whether the columns of the input can be spread: the first layer that is not elementwise is a sum
  * over them. */

@@ -41,8 +41,13 @@ typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
 typedef enum ls_strategy { LS_STRATEGY_AUTO, LS_STRATEGY_DATA, LS_STRATEGY_FEATURES } ls_strategy;
 
 typedef struct ls_config_parallel {
-    int strategy; /* ls_strategy; AUTO until the inputs are known */
+    int strategy;        /* ls_strategy; AUTO until the inputs are known */
+    int64_t check_every; /* steps */
 } ls_config_parallel;
+
+typedef struct ls_config_compute {
+    int gemm; /* ls_gemm_kind; AUTO until a run begins */
+} ls_config_compute;
 
 typedef struct ls_config_stopping {
     bool given;
@@ -72,6 +77,7 @@ typedef struct ls_config {
     ls_choice loss, optimizer;
     ls_config_batch batch;
     ls_config_parallel parallel;
+    ls_config_compute compute;
     ls_config_train train;
     ls_config_checkpoint checkpoint;
 } ls_config;

@@ -1,11 +1,9 @@
 /* log1p: ln(1 + x), for counts and expression values. */
-#include <math.h>
-
 #include "kind.h"
+#include "lockstep/math/functions.h"
 
 static void map(float *x, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        x[i] = log1pf(x[i]);
+    ls_log1p_of(count, x, x);
 }
 
 const ls_transform_kind ls_transform_log1p = {

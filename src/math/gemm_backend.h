@@ -1,0 +1,47 @@
+/* What a GEMM library does for the tiles of a matrix product.
+ *
+ * Why here: a library is one file, gemm_<name>.c, and one row of the table in gemm_backends.c.
+ * Never threads: a tile is one thread's work.
+ */
+#ifndef LS_MATH_GEMM_BACKEND_H
+#define LS_MATH_GEMM_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/math/gemm.h"
+
+/* c[m, n] = a b, each element a sum of k products; row-major, ld: length of a row in floats. */
+typedef struct ls_product {
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float *c;
+    size_t ldc;
+} ls_product;
+
+typedef void ls_product_kernel(const ls_product *p);
+
+struct ls_gemm {
+    const char *name;
+    int kind; /* ls_gemm_kind */
+    /* Whether a sum's bits are its own, whatever the tile around it; else only calls of the same
+     * shape give the same bits. */
+    bool any_tile;
+    /* The library's name and version and what it chose for this processor. */
+    char *(*describe)(char *buffer, size_t size);
+    /* Whether it can be used on this processor. Errors: ERR_RUNTIME. */
+    ls_status (*check)(void);
+    ls_product_kernel *nt; /* a[m, k], b[n, k]: transposed */
+    ls_product_kernel *nn; /* a[m, k], b[k, n] */
+    ls_product_kernel *tn; /* a[k, m]: transposed, b[k, n] */
+};
+
+extern const ls_gemm ls_gemm_openblas;
+#ifdef LS_HAVE_LIBXSMM
+extern const ls_gemm ls_gemm_libxsmm;
+#endif
+
+#endif

@@ -1,0 +1,220 @@
+/* Tiles by libxsmm's kernels, which it makes at run time for a shape and a processor.
+ *
+ * Every element of c is the plain chain s = fmaf(a, b, s) over k, from s = +0: whatever the tile,
+ * the rows beside it, where k is cut, and the instruction set (AVX2 or AVX-512). So the bits do not
+ * depend on the machine, and a loop of three lines is the oracle.
+ *
+ * libxsmm's matrices are column-major: a row-major c[m, n] is its C[n, m], so that its A is our b.
+ * Its kernels are vectors along the first of these. They read A where it lies, and are four times
+ * slower where its columns lie pages apart: so A is always packed, a panel of PANEL values by STEP
+ * steps of k that stays in the second cache. For nt, where A would have to be transposed, the rows
+ * of our a take its place, and c's tile is formed as [n][row].
+ *
+ * A panel is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
+ * keep several sums an element, which is no chain (all other shapes were compared with it, on both
+ * instruction sets).
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libxsmm.h>
+
+#include "gemm_backend.h"
+#include "lockstep/base/error.h"
+
+enum { PANEL = 64, HALF = 32, STEP = 256, ROWS = 256, COLUMNS = 512, VECTOR = 16 };
+
+/* A kernel's shape, in libxsmm's order. */
+typedef struct kernel_shape {
+    size_t m, n, k, lda, ldb, ldc;
+    int flags;
+} kernel_shape;
+
+/* C = A B, or C += A B where `more`, which goes on with each element's chain. NULL: libxsmm has no
+ * kernel for it. */
+static libxsmm_smmfunction kernel_for(const kernel_shape *s, bool more) {
+    const libxsmm_blasint lda = (libxsmm_blasint)s->lda, ldb = (libxsmm_blasint)s->ldb,
+                          ldc = (libxsmm_blasint)s->ldc;
+    const float alpha = 1.0f, beta = more ? 1.0f : 0.0f;
+    const int prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+    return libxsmm_smmdispatch((libxsmm_blasint)s->m, (libxsmm_blasint)s->n, (libxsmm_blasint)s->k,
+                               &lda, &ldb, &ldc, &alpha, &beta, &s->flags, &prefetch);
+}
+
+/* The same chain without libxsmm: slow, for shapes that it makes no kernel for. */
+static void plain(const kernel_shape *s, bool more, const float *a, const float *b, float *c) {
+    const size_t along_n = s->flags == LIBXSMM_GEMM_FLAG_TRANS_B ? 1 : s->ldb;
+    const size_t along_k = s->flags == LIBXSMM_GEMM_FLAG_TRANS_B ? s->ldb : 1;
+    for (size_t j = 0; j < s->n; j++)
+        for (size_t i = 0; i < s->m; i++) {
+            float sum = more ? c[j * s->ldc + i] : 0.0f;
+            for (size_t l = 0; l < s->k; l++)
+                sum = fmaf(a[l * s->lda + i], b[j * along_n + l * along_k], sum);
+            c[j * s->ldc + i] = sum;
+        }
+}
+
+static void run(const kernel_shape *s, bool more, const float *a, const float *b, float *c) {
+    const libxsmm_smmfunction kernel = kernel_for(s, more);
+    if (kernel != NULL)
+        kernel(a, b, c);
+    else
+        plain(s, more, a, b, c);
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* How wide a panel is that holds so many values: no less than HALF, and whole vectors. */
+static size_t panel_of(size_t width) {
+    return width <= HALF ? HALF : (width + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* What a panel has beside `width` values a step: nobody reads what comes of it. */
+static void clear_rest(float *panel, size_t steps, size_t width, size_t wide) {
+    for (size_t l = 0; width < wide && l < steps; l++)
+        memset(panel + l * wide + width, 0, (wide - width) * sizeof *panel);
+}
+
+/* Steps [k, k + step) of the sums of c's columns [column, column + width). a is what those steps of
+ * it are, as B of the kernel, ldb between its columns (or rows: op). */
+static void column_panel(const ls_product *p, size_t column, size_t width, size_t k, size_t step,
+                         int op, const float *a, size_t ldb) {
+    float panel[STEP * PANEL] __attribute__((aligned(64)));
+    float sum[ROWS * PANEL] __attribute__((aligned(64)));
+    const size_t wide = panel_of(width);
+    float *const c = p->c + column;
+    clear_rest(panel, step, width, wide);
+    for (size_t l = 0; l < step; l++)
+        memcpy(panel + l * wide, p->b + (k + l) * p->ldb + column, width * sizeof *panel);
+    if (width == wide) {
+        run(&(kernel_shape){wide, p->m, step, wide, ldb, p->ldc, op}, k > 0, panel, a, c);
+        return;
+    }
+    for (size_t r = 0; k > 0 && r < p->m; r++)
+        memcpy(sum + r * wide, c + r * p->ldc, width * sizeof *sum);
+    run(&(kernel_shape){wide, p->m, step, wide, ldb, wide, op}, k > 0, panel, a, sum);
+    for (size_t r = 0; r < p->m; r++)
+        memcpy(c + r * p->ldc, sum + r * wide, width * sizeof *sum);
+}
+
+/* At most ROWS rows of c = a b. */
+static void nn_rows(const ls_product *p) {
+    for (size_t k = 0; k < p->k; k += STEP)
+        for (size_t column = 0; column < p->n; column += PANEL)
+            column_panel(p, column, least(PANEL, p->n - column), k, least(STEP, p->k - k),
+                         LIBXSMM_GEMM_FLAG_NONE, p->a + k, p->lda);
+}
+
+/* The same for a that is transposed: its rows for some steps are packed, since they, too, may lie
+ * pages apart. */
+static void tn_rows(const ls_product *p) {
+    float block[STEP * ROWS] __attribute__((aligned(64)));
+    for (size_t k = 0; k < p->k; k += STEP) {
+        const size_t step = least(STEP, p->k - k);
+        for (size_t l = 0; l < step; l++)
+            memcpy(block + l * p->m, p->a + (k + l) * p->lda, p->m * sizeof *block);
+        for (size_t column = 0; column < p->n; column += PANEL)
+            column_panel(p, column, least(PANEL, p->n - column), k, step, LIBXSMM_GEMM_FLAG_TRANS_B,
+                         block, p->m);
+    }
+}
+
+static void in_rows(const ls_product *p, ls_product_kernel *of, size_t a_row) {
+    for (size_t row = 0; row < p->m; row += ROWS)
+        of(&(ls_product){least(ROWS, p->m - row), p->n, p->k, p->a + row * a_row, p->lda, p->b,
+                         p->ldb, p->c + row * p->ldc, p->ldc});
+}
+
+static void nn(const ls_product *p) {
+    in_rows(p, nn_rows, p->lda);
+}
+
+static void tn(const ls_product *p) {
+    in_rows(p, tn_rows, 1);
+}
+
+/* to[column][row] = from[row][column]: four times as fast as a loop (measured). */
+static void transpose(size_t rows, size_t columns, const float *from, size_t from_row, float *to,
+                      size_t to_row) {
+    libxsmm_otrans(to, from, sizeof *to, (libxsmm_blasint)columns, (libxsmm_blasint)rows,
+                   (libxsmm_blasint)from_row, (libxsmm_blasint)to_row);
+}
+
+/* Rows [row, row + rows) of c, columns [column, column + columns). */
+static void row_panel(const ls_product *p, size_t row, size_t rows, size_t column, size_t columns) {
+    float panel[STEP * PANEL] __attribute__((aligned(64)));
+    float sum[COLUMNS * PANEL] __attribute__((aligned(64)));
+    const size_t wide = panel_of(rows);
+    for (size_t k = 0; k < p->k; k += STEP) {
+        const size_t step = least(STEP, p->k - k);
+        clear_rest(panel, step, rows, wide);
+        transpose(rows, step, p->a + row * p->lda + k, p->lda, panel, wide);
+        run(&(kernel_shape){wide, columns, step, wide, p->ldb, wide, LIBXSMM_GEMM_FLAG_NONE}, k > 0,
+            panel, p->b + column * p->ldb + k, sum);
+    }
+    transpose(columns, rows, sum, wide, p->c + row * p->ldc + column, p->ldc);
+}
+
+static void nt(const ls_product *p) {
+    for (size_t row = 0; row < p->m; row += PANEL)
+        for (size_t column = 0; column < p->n; column += COLUMNS)
+            row_panel(p, row, least(PANEL, p->m - row), column, least(COLUMNS, p->n - column));
+}
+
+static char *describe(char *buffer, size_t size) {
+    snprintf(buffer, size, "libxsmm %s (%s)", LIBXSMM_VERSION, libxsmm_get_target_arch());
+    return buffer;
+}
+
+/* Whether kernels of a shape give the chain's bits; at most PANEL x 32 x STEP. */
+static bool is_chain(const kernel_shape *s) {
+    float a[PANEL * STEP], b[PANEL * STEP], got[PANEL * 32], want[PANEL * 32];
+    for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
+        a[i] = (float)(int)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
+        b[i] = (float)(int)(i * 2246822519u % 1999) / 1000.0f - 1.0f;
+    }
+    for (int more = 0; more < 2; more++) {
+        const libxsmm_smmfunction kernel = kernel_for(s, more);
+        if (kernel == NULL)
+            return false;
+        kernel(a, b, got);
+        plain(s, more, a, b, want);
+        for (size_t j = 0; j < s->n; j++)
+            if (memcmp(got + j * s->ldc, want + j * s->ldc, s->m * sizeof *got) != 0)
+                return false;
+    }
+    return true;
+}
+
+/* Guards the rule about bits on the processor at hand. */
+static ls_status check(void) {
+    static const kernel_shape shapes[] = {
+        {PANEL, 17, 144, PANEL, 150, PANEL, LIBXSMM_GEMM_FLAG_NONE},
+        {HALF, 3, 256, HALF, 256, HALF, LIBXSMM_GEMM_FLAG_NONE},
+        {PANEL, 10, 33, PANEL, 64, PANEL, LIBXSMM_GEMM_FLAG_TRANS_B},
+        {HALF, 31, 8, HALF, 32, 40, LIBXSMM_GEMM_FLAG_TRANS_B},
+    };
+    if (libxsmm_get_target_archid() < LIBXSMM_X86_AVX2)
+        return ls_fail(LS_ERR_RUNTIME, "libxsmm",
+                       "it has no kernels with fused operations for this processor (%s)",
+                       libxsmm_get_target_arch());
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (!is_chain(&shapes[i]))
+            return ls_fail(LS_ERR_RUNTIME, "libxsmm",
+                           "its kernels are missing or not exact on this processor (%s)",
+                           libxsmm_get_target_arch());
+    return LS_OK;
+}
+
+const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
+                                 .kind = LS_GEMM_LIBXSMM,
+                                 .any_tile = true,
+                                 .describe = describe,
+                                 .check = check,
+                                 .nt = nt,
+                                 .nn = nn,
+                                 .tn = tn};
