@@ -24,11 +24,6 @@ static json_t *dataset_facts(const ls_run *run) {
     return o;
 }
 
-static json_t *arithmetic_facts(const ls_gemm *gemm) {
-    char hex[40];
-    return ls_math_fingerprint(gemm, hex) == LS_OK ? json_string(hex) : json_null();
-}
-
 static json_t *start_facts(const ls_run *run, const ls_train_request *request) {
     char text[256], host[256] = "unknown", now[32];
     json_t *o = json_object(), *command = json_array();
@@ -49,7 +44,7 @@ static json_t *start_facts(const ls_run *run, const ls_train_request *request) {
     ls_json_set(&o, "hdf5", json_string(ls_h5_version(text)));
     ls_json_set(&o, "blas", json_string(ls_math_blas(text, sizeof text)));
     ls_json_set(&o, "gemm", json_string(ls_gemm_describe(run->t->gemm, text, sizeof text)));
-    ls_json_set(&o, "arithmetic", arithmetic_facts(run->t->gemm));
+    ls_json_set(&o, "arithmetic", json_string(run->arithmetic));
     ls_json_set(&o, "dataset", dataset_facts(run));
     if (run->resumed_from != NULL) {
         ls_json_set(&o, "resumed_from", json_string(run->resumed_from));

@@ -67,7 +67,8 @@ typedef struct ls_run {
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank */
     ls_optimizer_state optimizer;
-    double began; /* the clock when this process began to train */
+    char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
+    double began;        /* the clock when this process began to train */
     ls_saver *saver;
     ls_deadline deadline;  /* rank 0's */
     double counted;        /* the clock up to which the state's seconds count */

@@ -43,7 +43,9 @@ static ls_status choose_gemm(ls_comm *comm, ls_trained *t) {
 }
 
 /* All ranks must compute alike, whatever the libraries chose on their machines. */
-static ls_status check_arithmetic(ls_comm *comm, const ls_gemm *gemm) {
+static ls_status check_arithmetic(ls_run *run) {
+    ls_comm *comm = run->comm;
+    const ls_gemm *gemm = run->t->gemm;
     struct {
         char fingerprint[40], gemm[216];
     } mine = {0}, first;
@@ -57,6 +59,7 @@ static ls_status check_arithmetic(ls_comm *comm, const ls_gemm *gemm) {
                              "rank %d (%s) does not compute the bits of rank 0 (%s)",
                              ls_comm_rank(comm), mine.gemm, first.gemm),
                      "use nodes of one kind, or set OPENBLAS_CORETYPE to one core type on all");
+    memcpy(run->arithmetic, mine.fingerprint, sizeof run->arithmetic);
     return ls_agree(comm, st);
 }
 
@@ -208,7 +211,7 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
     LS_TRY(ls_agree(run->comm, name_directory(run, request, config)));
     LS_TRY(check_directory(run, request, &go_on));
     LS_TRY(begin_trained(run, request, config, go_on));
-    LS_TRY(check_arithmetic(run->comm, run->t->gemm));
+    LS_TRY(check_arithmetic(run));
     if (go_on && is_finished(run)) {
         ls_note(run->log, "%s: the run has finished: %llu epochs are done", run->dir.path,
                 (unsigned long long)run->t->state.epoch);

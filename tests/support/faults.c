@@ -180,9 +180,17 @@ WRAP(int, mkdir, ENOSPC, -1, (const char *path, mode_t mode), (path, mode))
 WRAP(DIR *, opendir, EIO, NULL, (const char *path), (path))
 WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
 WRAP(struct dirent *, readdir, EIO, NULL, (DIR * entries), (entries))
-WRAP(void *, mmap, ENOMEM, MAP_FAILED,
-     (void *p, size_t n, int protection, int flags, int fd, off_t at),
-     (p, n, protection, flags, fd, at))
+/* libxsmm, whose calls come this way, too, does not survive that it gets no memory for a kernel's
+ * code. lockstep asks for a page of such memory before it uses libxsmm; that can fail. */
+POINT(mmap, ENOMEM)
+void *__real_mmap(void *at, size_t length, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t length, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t length, int prot, int flags, int fd, off_t offset) {
+    const bool code = (prot & PROT_EXEC) != 0 && length > 4096;
+    return !code && fails(&point_mmap) ? MAP_FAILED
+                                       : __real_mmap(at, length, prot, flags, fd, offset);
+}
+
 WRAP(int, munmap, EINVAL, -1, (void *p, size_t n), (p, n))
 WRAP(int, rename, EIO, -1, (const char *old, const char *new), (old, new))
 WRAP(int, stat, EIO, -1, (const char *path, struct stat *out), (path, out))

@@ -63,15 +63,16 @@ static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
 
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     const float *bias = l->n_params > BIAS ? io->weights + l->offset[BIAS] : NULL;
-    ls_gemm_forward(l->gemm, &pass->rows, l->in_size, l->out_size, io->x, io->weights + l->offset[WEIGHT],
-                    bias, io->y);
+    ls_gemm_forward(l->gemm, &pass->rows, l->in_size, l->out_size, io->x,
+                    io->weights + l->offset[WEIGHT], bias, io->y);
 }
 
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     float *d[LS_TREE_DEPTH_MAX];
     for (size_t i = 0; i < pass->lanes->n_roots; i++)
         d[i] = io->gradient[i] + l->offset[WEIGHT];
-    ls_gemm_backward_weight(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size, io->x, io->dy, d);
+    ls_gemm_backward_weight(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size, io->x,
+                            io->dy, d);
     if (l->n_params > BIAS) {
         for (size_t i = 0; i < pass->lanes->n_roots; i++)
             d[i] = io->gradient[i] + l->offset[BIAS];
