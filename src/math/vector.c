@@ -41,6 +41,7 @@ LS_SIMD static void minus_size_loop(size_t n, const float *x, float *y) {
         y[i] = -fabsf(x[i]);
 }
 
+/* e: exp(-|x|). */
 LS_SIMD static void logistic_loop(size_t n, const float *x, const float *e, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = (x[i] >= 0.0f ? 1.0f : e[i]) / (1.0f + e[i]);
@@ -74,9 +75,9 @@ static void relu_backward_chunk(void *context, size_t first, size_t n) {
 
 static void sigmoid_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
-    float e[LS_VECTOR_CHUNK]; /* exp of a negative number only: it can not overflow */
+    float e[LS_VECTOR_CHUNK] = {0}; /* c may be a */
     minus_size_loop(n, v->a + first, e);
-    ls_exp_of(n, e, e);
+    ls_exp_of(n, e, e); /* of a negative number only: it can not overflow */
     logistic_loop(n, v->a + first, e, v->c + first);
 }
 
