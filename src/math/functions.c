@@ -15,30 +15,42 @@ static void apply(scalar_function *f, size_t n, const float *x, float *y) {
 /* One element at a time: with the bits of all others where the machine has fused operations by its
  * definition (ARM), with bits of its own on x86 processors of before 2013. */
 #ifdef __FP_FAST_FMAF
-static void exp_one(size_t n, const float *x, float *y) {
-    apply(Sleef_finz_expf1_u10purecfma, n, x, y);
+static float exp1(float x) {
+    return Sleef_finz_expf1_u10purecfma(x);
 }
 
-static void log1p_one(size_t n, const float *x, float *y) {
-    apply(Sleef_finz_log1pf1_u10purecfma, n, x, y);
+static float log1p1(float x) {
+    return Sleef_finz_log1pf1_u10purecfma(x);
 }
 
-static void tanh_one(size_t n, const float *x, float *y) {
-    apply(Sleef_finz_tanhf1_u10purecfma, n, x, y);
+static float tanh1(float x) {
+    return Sleef_finz_tanhf1_u10purecfma(x);
 }
 #else
+static float exp1(float x) {
+    return Sleef_cinz_expf1_u10purec(x);
+}
+
+static float log1p1(float x) {
+    return Sleef_cinz_log1pf1_u10purec(x);
+}
+
+static float tanh1(float x) {
+    return Sleef_cinz_tanhf1_u10purec(x);
+}
+#endif
+
 static void exp_one(size_t n, const float *x, float *y) {
-    apply(Sleef_cinz_expf1_u10purec, n, x, y);
+    apply(exp1, n, x, y);
 }
 
 static void log1p_one(size_t n, const float *x, float *y) {
-    apply(Sleef_cinz_log1pf1_u10purec, n, x, y);
+    apply(log1p1, n, x, y);
 }
 
 static void tanh_one(size_t n, const float *x, float *y) {
-    apply(Sleef_cinz_tanhf1_u10purec, n, x, y);
+    apply(tanh1, n, x, y);
 }
-#endif
 
 static const ls_functions one = {exp_one, log1p_one, tanh_one};
 
