@@ -11,8 +11,8 @@
  * of our a take its place, and c's tile is formed as [n][row].
  *
  * A panel is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
- * keep several sums an element, which is no chain (all other shapes were compared with it, on both
- * instruction sets).
+ * keep several sums an element, which is no chain. From 17 on, with 1 to 40 columns and k up to
+ * 300, all were compared with it, on both instruction sets.
  */
 #include <math.h>
 #include <stdbool.h>
