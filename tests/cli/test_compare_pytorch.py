@@ -15,11 +15,14 @@ class ComparePytorch(lockstep_test.TestCase):
         return subprocess.run([script, *args], env={**os.environ, "LOCKSTEP": LOCKSTEP}, text=True,
                               capture_output=True, timeout=250, check=False)
 
-    def test_a_small_network(self):
+    def need_debians_torch(self):
         python = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True,
                                 check=False)
         if python.returncode != 0:
             raise lockstep_test.unittest.SkipTest("Debian's python3-torch is not there")
+
+    def test_a_small_network(self):
+        self.need_debians_torch()
         done = self.compare("--no-pip", "--quick", "--threads", "1", "--shapes", "digits")
         self.assertEqual(done.returncode, 0, done)
         rows = re.findall(r"^  (1|2) process(?:es)? x 1 +(\S.*?)  +([\d.]+) +[\d.]+ - [\d.]+ +"
@@ -33,9 +36,12 @@ class ComparePytorch(lockstep_test.TestCase):
                 self.assertRegex(name, r"^PyTorch \d+\.\d+")
                 self.assertAlmostEqual(ratio, ms / mine[0][1], delta=0.01 + 0.01 * ratio)
 
-    def test_wrong_calls(self):
+    def test_an_unknown_shape(self):
+        self.need_debians_torch()
         self.assertIn("invalid choice: 'digit'",
                       self.compare("--no-pip", "--shapes", "digit").stderr)
+
+    def test_without_the_program(self):
         done = subprocess.run([os.path.join(SOURCE, "tests", "bench", "compare_pytorch.sh")],
                               env={**os.environ, "LOCKSTEP": self.path("none")}, text=True,
                               capture_output=True, timeout=60, check=False)
