@@ -11,10 +11,6 @@
 #include "lockstep/math/math.h"
 #include "tiles.h"
 
-static size_t minimum(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 static size_t tiles(size_t n, size_t tile) {
     return (n + tile - 1) / tile;
 }

@@ -24,6 +24,7 @@
 
 #include "gemm_backend.h"
 #include "lockstep/base/error.h"
+#include "tiles.h"
 
 enum { PANEL = 64, HALF = 32, STEP = 256, ROWS = 256, COLUMNS = 512, VECTOR = 16 };
 
@@ -67,10 +68,6 @@ static void run(const kernel_shape *s, bool more, const float *a, const float *b
         plain(s, more, a, b, c);
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* How wide a panel is that holds so many values: no less than HALF, and whole vectors. */
 static size_t panel_of(size_t width) {
     return width <= HALF ? HALF : (width + VECTOR - 1) / VECTOR * VECTOR;
@@ -108,7 +105,7 @@ static void column_panel(const ls_product *p, size_t column, size_t width, size_
 static void nn_rows(const ls_product *p) {
     for (size_t k = 0; k < p->k; k += STEP)
         for (size_t column = 0; column < p->n; column += PANEL)
-            column_panel(p, column, least(PANEL, p->n - column), k, least(STEP, p->k - k),
+            column_panel(p, column, minimum(PANEL, p->n - column), k, minimum(STEP, p->k - k),
                          LIBXSMM_GEMM_FLAG_NONE, p->a + k, p->lda);
 }
 
@@ -117,18 +114,18 @@ static void nn_rows(const ls_product *p) {
 static void tn_rows(const ls_product *p) {
     float block[STEP * ROWS] __attribute__((aligned(64)));
     for (size_t k = 0; k < p->k; k += STEP) {
-        const size_t step = least(STEP, p->k - k);
+        const size_t step = minimum(STEP, p->k - k);
         for (size_t l = 0; l < step; l++)
             memcpy(block + l * p->m, p->a + (k + l) * p->lda, p->m * sizeof *block);
         for (size_t column = 0; column < p->n; column += PANEL)
-            column_panel(p, column, least(PANEL, p->n - column), k, step, LIBXSMM_GEMM_FLAG_TRANS_B,
-                         block, p->m);
+            column_panel(p, column, minimum(PANEL, p->n - column), k, step,
+                         LIBXSMM_GEMM_FLAG_TRANS_B, block, p->m);
     }
 }
 
 static void in_rows(const ls_product *p, ls_product_kernel *of, size_t a_row) {
     for (size_t row = 0; row < p->m; row += ROWS)
-        of(&(ls_product){least(ROWS, p->m - row), p->n, p->k, p->a + row * a_row, p->lda, p->b,
+        of(&(ls_product){minimum(ROWS, p->m - row), p->n, p->k, p->a + row * a_row, p->lda, p->b,
                          p->ldb, p->c + row * p->ldc, p->ldc});
 }
 
@@ -153,7 +150,7 @@ static void row_panel(const ls_product *p, size_t row, size_t rows, size_t colum
     float sum[COLUMNS * PANEL] __attribute__((aligned(64)));
     const size_t wide = panel_of(rows);
     for (size_t k = 0; k < p->k; k += STEP) {
-        const size_t step = least(STEP, p->k - k);
+        const size_t step = minimum(STEP, p->k - k);
         clear_rest(panel, step, rows, wide);
         transpose(rows, step, p->a + row * p->lda + k, p->lda, panel, wide);
         run(&(kernel_shape){wide, columns, step, wide, p->ldb, wide, LIBXSMM_GEMM_FLAG_NONE}, k > 0,
@@ -165,7 +162,7 @@ static void row_panel(const ls_product *p, size_t row, size_t rows, size_t colum
 static void nt(const ls_product *p) {
     for (size_t row = 0; row < p->m; row += PANEL)
         for (size_t column = 0; column < p->n; column += COLUMNS)
-            row_panel(p, row, least(PANEL, p->m - row), column, least(COLUMNS, p->n - column));
+            row_panel(p, row, minimum(PANEL, p->m - row), column, minimum(COLUMNS, p->n - column));
 }
 
 static char *describe(char *buffer, size_t size) {

@@ -1,6 +1,4 @@
 /* Tiles by OpenBLAS: one single-threaded cblas_sgemm each. */
-#include <stdio.h>
-
 #include <cblas.h>
 
 #include "gemm_backend.h"

@@ -7,6 +7,8 @@
 #ifndef LS_MATH_TILES_H
 #define LS_MATH_TILES_H
 
+#include <stddef.h>
+
 #define LS_TILE_FORWARD_OUT 256 /* outputs a forward call computes */
 #define LS_TILE_INPUT_IN 512    /* inputs a backward-to-input call computes */
 #define LS_TILE_WEIGHT_OUT 256  /* rows of a tile of dW */
@@ -18,5 +20,9 @@
 #define LS_TILE_FORWARD_WIDE 512
 #define LS_TILE_INPUT_ROWS ((size_t)256)
 #define LS_TILE_LEAST ((size_t)32)
+
+static inline size_t minimum(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 
 #endif

@@ -117,7 +117,7 @@ static double weights_sum(const ls_run *run) {
 }
 
 /* Every rank reads the same sums, so all come to the same end. */
-static ls_status check_weights(const ls_run *run) {
+static ls_status compare_weights(const ls_run *run) {
     const double wanted = part_of(run, 0)[WEIGHTS_SUM];
     for (int r = 1; r < ls_comm_size(run->comm); r++)
         if (part_of(run, r)[WEIGHTS_SUM] != wanted)
@@ -170,7 +170,7 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     double begin = ls_clock_s();
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
     run->wait_s += ls_clock_s() - begin;
-    LS_TRY(check_weights(run));
+    LS_TRY(compare_weights(run));
     *told = (ls_requests){0};
     for (int r = 0; r < ranks; r++) {
         const double *part = part_of(run, r);

@@ -83,7 +83,7 @@ static void neighbours_do_not_matter(void **state) {
     }
 }
 
-/* The hashes were the same with AVX2, AVX-512 and one element at a time. */
+/* Whatever the processor, if it has fused operations. */
 static void known_bits(void **state) {
     (void)state;
     static float x[VALUES], y[VALUES];

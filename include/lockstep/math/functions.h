@@ -1,8 +1,8 @@
 /* Elementary functions of arrays by SLEEF: within 1 ulp, and with the same bits on every processor
  * that has fused operations, whatever stands beside an element.
  *
- * Why here: the maths library's own vary with its version and are ten times slower. One thread's
- * work. In place where y is x.
+ * Why here: the maths library's own vary with its version. One thread's work. In place where y is
+ * x.
  */
 #ifndef LS_MATH_FUNCTIONS_H
 #define LS_MATH_FUNCTIONS_H

@@ -59,8 +59,7 @@ typedef struct ls_trained {
     size_t n_targets;    /* columns of y, regression */
     ls_strings features; /* of the inputs before the transforms, or empty */
     ls_transforms *transforms;
-    const ls_gemm
-        *gemm; /* of config.compute.gemm; of a checkpoint: what this machine has instead */
+    const ls_gemm *gemm; /* config.compute.gemm; to apply a model, what is here instead */
     ls_model *model;
     ls_spread spread;     /* strategy features */
     size_t n_samples;     /* of the dataset that it was trained on */
