@@ -17,7 +17,8 @@
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define LARGE_BYTES (2 * HUGE_PAGE_BYTES)
 
-static void zero_by_all_threads(char *p, size_t bytes) {
+void ls_zero(void *memory, size_t bytes) {
+    char *p = memory;
     int64_t pieces = (int64_t)((bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < pieces; i++) {
@@ -37,7 +38,7 @@ static void *alloc_zeroed(size_t bytes) {
     if (posix_memalign(&p, HUGE_PAGE_BYTES, bytes) != 0)
         return NULL;
     (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish: a kernel without it serves as well */
-    zero_by_all_threads(p, bytes);
+    ls_zero(p, bytes);
     return p;
 }
 

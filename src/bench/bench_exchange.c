@@ -35,10 +35,8 @@ typedef struct exchange_run {
     ls_exchange *exchange;
     size_t n_roots;
     ls_tree_range subtree[LS_TREE_DEPTH_MAX];
-    float *root[LS_TREE_DEPTH_MAX];
-    float *local; /* the sum of the roots; root[0] where that is the only one */
-    float *slab;  /* the sum over all, by lockstep's exchange */
-    float *sum;   /* and by MPI */
+    float *local; /* the sum of this rank's lanes */
+    float *sum;   /* that over all, by MPI */
 } exchange_run;
 
 /* Lane l adds i % 61 + l to float i of the slab: whole numbers whose sums are exact in any order.
@@ -61,60 +59,58 @@ static void fill_lanes(const exchange_run *x, ls_tree_range lanes, float *out) {
 }
 
 static ls_status allocate(exchange_run *x) {
-    for (size_t k = 0; k < x->n_roots; k++)
-        LS_TRY(ls_alloc(x->floats, sizeof(float), "sums of lanes", &x->root[k]));
-    x->local = x->root[0];
-    if (x->n_roots > 1)
-        LS_TRY(ls_alloc(x->floats, sizeof(float), "sums of lanes", &x->local));
-    LS_TRY(ls_alloc(x->floats, sizeof(float), "sums", &x->slab));
+    LS_TRY(ls_alloc(x->floats, sizeof(float), "sums of lanes", &x->local));
     return ls_alloc(x->floats, sizeof(float), "sums", &x->sum);
 }
 
 static void release(exchange_run *x) {
     ls_exchange_destroy(x->exchange);
-    if (x->n_roots > 1)
-        ls_free(x->local);
-    for (size_t k = 0; k < x->n_roots; k++)
-        ls_free(x->root[k]);
-    ls_free(x->slab);
+    ls_free(x->local);
     ls_free(x->sum);
 }
 
 /* Cuts the slab as a model cuts its own. */
 static ls_status create_exchange(exchange_run *x) {
     const size_t n = (x->floats + LS_BLOCK_FLOATS - 1) / LS_BLOCK_FLOATS;
+    const size_t ranks = (size_t)ls_comm_size(x->comm);
     size_t *edge = NULL;
-    ls_status st = ls_agree(x->comm, ls_alloc(n + 1, sizeof *edge, "blocks", &edge));
-    for (size_t b = 0; st == LS_OK && b < n; b++)
-        edge[b] = b * LS_BLOCK_FLOATS;
+    ls_tree_range *owned = NULL;
+    ls_status st = ls_alloc(n + 1, sizeof *edge, "blocks", &edge);
+    if (st == LS_OK)
+        st = ls_alloc(ranks, sizeof *owned, "blocks", &owned);
+    st = ls_agree(x->comm, st);
     if (st == LS_OK) {
-        edge[n] = x->floats;
-        st = ls_exchange_create(x->comm, x->lanes, edge, n, &x->exchange);
+        for (size_t b = 0; b <= n; b++)
+            edge[b] = b < n ? b * LS_BLOCK_FLOATS : x->floats;
+        ls_exchange_deal(ranks, edge, n, owned);
+        const ls_exchange_spec spec = {
+            .n_leaves = x->lanes, .owned = owned, .sharing = x->options->sharing};
+        st = ls_exchange_create(x->comm, &spec, &x->exchange);
     }
+    if (st == LS_OK)
+        st = ls_exchange_allocate(x->exchange, NULL);
     ls_free(edge);
+    ls_free(owned);
     return st;
 }
 
-/* What stands in for the update: the own part of the slab is the sum, as it stays from then on. */
-static ls_status prepare(exchange_run *x) {
-    const ls_tree_range own = ls_exchange_owned(x->exchange, ls_comm_rank(x->comm));
-    const float *sum = NULL;
+static void prepare(exchange_run *x) {
     for (size_t k = 0; k < x->n_roots; k++)
-        fill_lanes(x, x->subtree[k], x->root[k]);
+        fill_lanes(x, x->subtree[k], ls_exchange_root(x->exchange, k));
     fill_lanes(x, x->mine, x->local);
-    LS_TRY(ls_exchange_reduce(x->exchange, (const float *const *)x->root, &sum));
-    if (own.count > 0)
-        memcpy(x->slab + own.first, sum, own.count * sizeof *sum);
-    return LS_OK;
+}
+
+/* What stands in for the update: the own part of the slab becomes the sum, as MPI's is written. */
+static void keep(void *context, size_t first, size_t n, const float *sum) {
+    memcpy((float *)context + first, sum, n * sizeof *sum);
 }
 
 static ls_status by_exchange(void *context, double *seconds) {
     exchange_run *x = context;
-    const float *sum = NULL;
     const double begin = ls_clock_s();
     for (size_t i = 0; i < x->rounds; i++) {
-        LS_TRY(ls_exchange_reduce(x->exchange, (const float *const *)x->root, &sum));
-        LS_TRY(ls_exchange_gather(x->exchange, x->slab));
+        LS_TRY(ls_exchange_reduce(x->exchange, keep, ls_exchange_slab(x->exchange)));
+        LS_TRY(ls_exchange_gather(x->exchange));
     }
     *seconds = (ls_clock_s() - begin) / (double)x->rounds;
     return LS_OK;
@@ -154,10 +150,10 @@ static ls_status measure(exchange_run *x) {
     ls_bench_work *const works[] = {by_exchange, by_allreduce};
     double seconds[2] = {0};
     const bool alone = ls_comm_size(x->comm) == 1; /* nothing is sent */
-    LS_TRY(prepare(x));
+    prepare(x);
     LS_TRY(ls_bench_turns(x->comm, x->options, 2, works, x, seconds));
     ls_status st = LS_OK;
-    if (memcmp(x->slab, x->sum, x->floats * sizeof *x->sum) != 0)
+    if (memcmp(ls_exchange_slab(x->exchange), x->sum, x->floats * sizeof *x->sum) != 0)
         st = ls_fail(LS_ERR_RUNTIME, NULL, "the exchange and MPI_Allreduce gave different sums");
     if (st == LS_OK)
         st = print(x, "lockstep", seconds[0], alone ? 0 : seconds[1] / seconds[0]);

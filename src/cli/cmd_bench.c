@@ -8,7 +8,8 @@
 static const char usage[] =
     "usage: lockstep bench gemm     [--rows N --in N --out N] [--repeats N]\n"
     "       lockstep bench memory   [--bytes N]... [--repeats N]\n"
-    "       mpirun -n RANKS lockstep bench exchange [--bytes N]... [--lanes N] [--repeats N]\n"
+    "       mpirun -n RANKS lockstep bench exchange [--bytes N]... [--lanes N] [--sharing N]\n"
+    "                                                     [--repeats N]\n"
     "       lockstep bench read FILE.h5 [--rows N] [--repeats N]\n"
     "\n"
     "Measures and prints a JSON object a line: first machine and build, then a line a figure.\n"
@@ -23,6 +24,7 @@ static const char usage[] =
     "exchange: the exchange of a step between the ranks (sums of gradients to the owners, weights\n"
     "  to all) beside MPI_Allreduce, for weights of --bytes (some from 4096 to 230420696) and\n"
     "  --lanes (8, or the ranks where they are more). algorithm_gb_per_s: bytes by the time;\n"
+    "  Of the ranks of a machine all, or --sharing, exchange through memory (1: none).\n"
     "  bus_gb_per_s: that times 2 (ranks - 1) / ranks, to be compared with the network's speed.\n"
     "read: rows of a dataset (all, or the first --rows) into memory as training reads them, all\n"
     "  ranks together, beside plain reads of the same part of the file into fresh memory. Both\n"
@@ -32,7 +34,7 @@ static const char usage[] =
 
 typedef struct words {
     ls_arg_list kind, bytes;
-    const char *repeats, *rows, *in, *out, *lanes;
+    const char *repeats, *rows, *in, *out, *lanes, *sharing;
 } words;
 
 static ls_status read_words(const words *w, const ls_bench_kind **kind, ls_bench_options *options,
@@ -43,6 +45,7 @@ static ls_status read_words(const words *w, const ls_bench_kind **kind, ls_bench
     LS_TRY(ls_args_size("--in", w->in, INT32_MAX, &options->in));
     LS_TRY(ls_args_size("--out", w->out, INT32_MAX, &options->out));
     LS_TRY(ls_args_size("--lanes", w->lanes, INT32_MAX, &options->lanes));
+    LS_TRY(ls_args_size("--sharing", w->sharing, INT32_MAX, &options->sharing));
     for (size_t i = 0; i < w->bytes.count; i++)
         LS_TRY(ls_args_size("--bytes", w->bytes.values[i], 1LL << 50, &bytes[i]));
     options->bytes = bytes;
@@ -76,6 +79,7 @@ static ls_status run(ls_cli *cli) {
         {"--out", NULL, LS_ARG_VALUE, &w.out},
         {"--bytes", NULL, LS_ARG_LIST, &w.bytes},
         {"--lanes", NULL, LS_ARG_VALUE, &w.lanes},
+        {"--sharing", NULL, LS_ARG_VALUE, &w.sharing},
         {0},
     };
     ls_status st = ls_agree(cli->comm, ls_args_parse(table, cli->argc, cli->argv, 1, 2, &w.kind));

@@ -90,6 +90,10 @@ int ls_comm_size(const ls_comm *comm) {
     return comm->size;
 }
 
+double ls_comm_waited_s(const ls_comm *comm) {
+    return comm->waited_s;
+}
+
 void ls_comm_limit_messages(ls_comm *comm, size_t bytes) {
     comm->message_bytes = bytes;
 }
@@ -117,6 +121,15 @@ ls_status ls_allgather_node(ls_comm *comm, const void *mine, size_t bytes, void 
         ls_free(*all);
     LS_MPI(comm, MPI_Comm_free(&node));
     return st;
+}
+
+void ls_comm_machines(ls_comm *comm, int *machine) {
+    MPI_Comm node;
+    int lowest_rank = comm->rank;
+    LS_MPI(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+    LS_MPI(comm, MPI_Bcast(&lowest_rank, 1, MPI_INT, 0, node));
+    LS_MPI(comm, MPI_Comm_free(&node));
+    LS_MPI(comm, MPI_Allgather(&lowest_rank, 1, MPI_INT, machine, 1, MPI_INT, comm->mpi));
 }
 
 ls_tree_range ls_share(size_t n, size_t parts, size_t part) {

@@ -219,8 +219,16 @@ void ls_model_destroy(ls_model *m) {
     ls_free(m->plans);
     ls_free(m->params);
     ls_free(m->block_edge);
-    ls_free(m->weights);
+    if (!m->weights_are_lent)
+        ls_free(m->weights);
     ls_free(m);
+}
+
+void ls_model_move(ls_model *m, float *slab) {
+    if (!m->weights_are_lent)
+        ls_free(m->weights);
+    m->weights = slab;
+    m->weights_are_lent = true;
 }
 
 ls_status ls_model_init(ls_model *m, uint32_t seed) {

@@ -168,10 +168,9 @@ static ls_status gather_blocks(ls_blocks *b, const size_t *of_rank) {
 /* *x = what the layers behind the front see of this rank's block. */
 static ls_status front_forward(ls_blocks *b, const size_t *of_rank, const float **x) {
     const ls_pass pass = {0};
-    double wait_s = 0; /* nobody asks */
     ls_status st = gather_blocks(b, of_rank);
     LS_TRY(b->resident ? st : ls_agree(b->comm, st));
-    return ls_features_forward(b->features, &pass, x, &wait_s);
+    return ls_features_forward(b->features, &pass, x);
 }
 
 ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z) {

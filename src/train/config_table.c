@@ -156,6 +156,16 @@ static const ls_opt parallel_table[] = {
      .help =
          "steps between comparisons of the ranks' weights: a difference, which only a fault of a "
          "machine can make, stops the run"},
+    {.key = "sharing_ranks",
+     .kind = LS_OPT_INT,
+     .offset = offsetof(ls_config_parallel, sharing_ranks),
+     .fallback = "0",
+     .min = 0,
+     .max = 1 << 20,
+     .flags = LS_OPT_MAY_CHANGE,
+     .help = "ranks of a machine that exchange through shared memory and keep one copy of the "
+             "weights: 0 all of them, 1 none; those of a socket where the memory of another is "
+             "slow"},
     {.kind = LS_OPT_END},
 };
 

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/comm/exchange.h"
@@ -19,9 +18,9 @@ struct ls_features {
     float *x;                    /* [rows, columns] */
     ls_activations *before;      /* of the layers before the dense one */
     const float *input;          /* what the dense layer saw in the last pass */
-    float *z[LS_TREE_DEPTH_MAX]; /* [rows, units] a root */
+    float *z[LS_TREE_DEPTH_MAX]; /* [rows, units] a root; the exchange's */
     float *y;                    /* [own rows, units] */
-    float *dy;                   /* [rows, units] */
+    float *dy;                   /* [rows, units]; the exchange's */
 };
 
 static const ls_layer *dense_of(const ls_model *m) {
@@ -37,25 +36,34 @@ static ls_status allocate(ls_features *f, const ls_trained *t, bool training) {
         f->edge[i] = s->edge[i] - s->edge[0];
     LS_TRY(ls_alloc(f->rows * m->in_size, sizeof *f->x, "batch", &f->x));
     LS_TRY(ls_activations_create(m, 0, m->front - 1, f->rows, training, &f->before));
-    for (size_t k = 0; k < f->blocks.n_roots; k++)
-        LS_TRY(ls_alloc(f->rows * f->units, sizeof(float), "partial sums", &f->z[k]));
-    LS_TRY(ls_alloc(f->own.count * f->units, sizeof *f->y, "activations", &f->y));
-    if (!training)
-        return LS_OK;
-    return ls_alloc(f->rows * f->units, sizeof *f->dy, "activations", &f->dy);
+    return ls_alloc(f->own.count * f->units, sizeof *f->y, "activations", &f->y);
 }
 
 /* The exchange counts in floats of y. */
-static ls_status create_exchange(ls_features *f, ls_comm *comm, size_t n_blocks,
-                                 const ls_tree_range *rows) {
-    size_t ranks = (size_t)ls_comm_size(comm);
+static ls_status plan_exchange(ls_comm *comm, const ls_trained *t, const ls_tree_range *rows,
+                               ls_exchange **out) {
+    const size_t ranks = (size_t)ls_comm_size(comm), units = dense_of(t->model)->out_size;
     ls_tree_range *owned = NULL;
     LS_TRY(ls_agree(comm, ls_alloc(ranks, sizeof *owned, "features", &owned)));
     for (size_t r = 0; r < ranks; r++)
-        owned[r] = (ls_tree_range){rows[r].first * f->units, rows[r].count * f->units};
-    ls_status st = ls_exchange_create_owned(comm, n_blocks, owned, &f->exchange);
+        owned[r] = (ls_tree_range){rows[r].first * units, rows[r].count * units};
+    const ls_exchange_spec spec = {.n_leaves = t->spread.total,
+                                   .owned = owned,
+                                   .sharing = (size_t)t->config.parallel.sharing_ranks};
+    const ls_status st = ls_exchange_create(comm, &spec, out);
     ls_free(owned);
     return st;
+}
+
+/* For want of shared memory it sends messages: the run says so of its own exchange. */
+static ls_status create_exchange(ls_features *f, ls_comm *comm, const ls_trained *t,
+                                 const ls_tree_range *rows) {
+    LS_TRY(plan_exchange(comm, t, rows, &f->exchange));
+    LS_TRY(ls_exchange_allocate(f->exchange, NULL));
+    for (size_t k = 0; k < f->blocks.n_roots; k++)
+        f->z[k] = ls_exchange_root(f->exchange, k);
+    f->dy = ls_exchange_slab(f->exchange);
+    return LS_OK;
 }
 
 ls_status ls_features_create(ls_comm *comm, const ls_trained *t, const ls_tree_range *rows,
@@ -72,7 +80,7 @@ ls_status ls_features_create(ls_comm *comm, const ls_trained *t, const ls_tree_r
     }
     st = ls_agree(comm, st);
     if (st == LS_OK)
-        st = create_exchange(f, comm, t->spread.total, rows);
+        st = create_exchange(f, comm, t, rows);
     if (st != LS_OK) {
         ls_features_destroy(f);
         return st;
@@ -84,15 +92,12 @@ ls_status ls_features_create(ls_comm *comm, const ls_trained *t, const ls_tree_r
 void ls_features_destroy(ls_features *f) {
     if (f == NULL)
         return;
-    for (size_t k = 0; k < LS_TREE_DEPTH_MAX; k++)
-        ls_free(f->z[k]);
     ls_exchange_destroy(f->exchange);
     ls_activations_destroy(f->before);
     ls_lanes_free(&f->blocks);
     ls_free(f->edge);
     ls_free(f->x);
     ls_free(f->y);
-    ls_free(f->dy);
     ls_free(f);
 }
 
@@ -100,28 +105,27 @@ float *ls_features_x(ls_features *f) {
     return f->x;
 }
 
-static void add_bias(const ls_features *f, const float *sum) {
+/* y = sum + bias, of the floats from `first` on among those of all rows. */
+static void add_bias(void *context, size_t first, size_t n, const float *sum) {
+    const ls_features *f = context;
     const ls_layer *l = dense_of(f->model);
     const float *bias = l->n_params > 1 ? f->model->weights + l->offset[1] : NULL;
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < f->own.count; r++)
-        for (size_t j = 0; j < f->units; j++)
-            f->y[r * f->units + j] = sum[r * f->units + j] + (bias != NULL ? bias[j] : 0.0f);
+    float *y = f->y + (first - f->own.first * f->units);
+    size_t unit = first % f->units;
+    for (size_t i = 0; i < n; i++) {
+        y[i] = sum[i] + (bias != NULL ? bias[unit] : 0.0f);
+        unit = unit + 1 < f->units ? unit + 1 : 0;
+    }
 }
 
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y,
-                              double *wait_s) {
+ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) {
     const size_t edge[2] = {0, f->rows};
-    const float *sum = NULL;
     ls_pass all = *pass;
     all.rows = (ls_segments){1, edge};
     f->input = ls_model_forward(f->model, f->before, &all, f->x);
     ls_gemm_forward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
                             f->model->weights + f->model->sharded->offset, f->z);
-    const double begin = ls_clock_s();
-    LS_TRY(ls_exchange_reduce(f->exchange, (const float *const *)f->z, &sum));
-    *wait_s += ls_clock_s() - begin;
-    add_bias(f, sum);
+    LS_TRY(ls_exchange_reduce(f->exchange, add_bias, f));
     *y = f->y;
     return LS_OK;
 }
@@ -130,36 +134,24 @@ float *ls_features_dy(ls_features *f) {
     return f->dy + f->own.first * f->units;
 }
 
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context, double *wait_s) {
-    const double begin = ls_clock_s();
-    LS_TRY(ls_exchange_gather(f->exchange, f->dy));
-    *wait_s += ls_clock_s() - begin;
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
+    LS_TRY(ls_exchange_gather(f->exchange));
     ls_gemm_backward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
                              f->dy, use, context);
     return LS_OK;
 }
 
-/* ---- for the plan ---- */
-
-static size_t roots_of(const ls_spread *s) {
-    ls_tree_range roots[LS_TREE_DEPTH_MAX];
-    return ls_tree_roots(s->total, s->mine.first, s->mine.first + s->mine.count, roots);
-}
-
-size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool training) {
+ls_status ls_features_plan(ls_comm *comm, const ls_trained *t, const ls_tree_range *rows,
+                           bool training, size_t *bytes, size_t *sent) {
     const ls_model *m = t->model;
-    const size_t units = dense_of(m)->out_size, own = rows / ranks, roots = roots_of(&t->spread);
-    size_t floats = rows * m->in_size + roots * rows * units + own * units;
-    if (ranks > 1) /* what the exchange receives and sums */
-        floats += (roots * (ranks - 1) + 1) * own * units;
-    if (training)
-        floats += rows * units;
-    return floats * sizeof(float) + ls_lanes_scratch_most(t->spread.total) +
-           ls_activations_bytes(m, 0, m->front - 1, rows, training);
-}
-
-size_t ls_features_sent(const ls_trained *t, size_t ranks, size_t rows) {
-    const size_t others = rows - rows / ranks, own = rows / ranks;
-    return (roots_of(&t->spread) * others + own * (ranks - 1)) * dense_of(t->model)->out_size *
-           sizeof(float);
+    const ls_tree_range last = rows[ls_comm_size(comm) - 1];
+    const size_t all = last.first + last.count, own = rows[ls_comm_rank(comm)].count;
+    ls_exchange *ex = NULL;
+    LS_TRY(plan_exchange(comm, t, rows, &ex));
+    *sent = ls_exchange_bytes(ex);
+    *bytes = (all * m->in_size + own * dense_of(m)->out_size) * sizeof(float) +
+             ls_exchange_held(ex) + ls_lanes_scratch_most(t->spread.total) +
+             ls_activations_bytes(m, 0, m->front - 1, all, training);
+    ls_exchange_destroy(ex);
+    return LS_OK;
 }

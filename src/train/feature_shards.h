@@ -33,22 +33,19 @@ void ls_features_destroy(ls_features *f);
 float *ls_features_x(ls_features *f);
 
 /* *y[rows of this rank, units] = the first dense layer's output, until the next call; of pass the
- * rows are not used, and position [all rows] in training only. The seconds of the exchange are
- * added to *wait_s. Collective. */
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y,
-                              double *wait_s) LS_MUST_CHECK;
+ * rows are not used, and position [all rows] in training only. Collective. */
+ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) LS_MUST_CHECK;
 
 /* The gradient of y, for the caller to fill: 0 for rows that were not used. */
 float *ls_features_dy(ls_features *f);
 
 /* Forms the gradient of the weights, dw[units, columns of this rank]; `use` gets it tile by tile,
- * see math/gemm.h, and may change the weights, which are not needed any more. wait_s as above.
- * Collective. */
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context,
-                               double *wait_s) LS_MUST_CHECK;
+ * see math/gemm.h, and may change the weights, which are not needed any more. Collective. */
+ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) LS_MUST_CHECK;
 
-/* Bytes that ls_features_create takes on rank 0 of `ranks`, and that it sends in a step. */
-size_t ls_features_bytes(const ls_trained *t, size_t ranks, size_t rows, bool training);
-size_t ls_features_sent(const ls_trained *t, size_t ranks, size_t rows);
+/* *bytes = what ls_features_create would take on this rank, *sent = what it would send in a step.
+ * Arguments as there. Collective. Errors: ERR_MEMORY, agreed. */
+ls_status ls_features_plan(ls_comm *comm, const ls_trained *t, const ls_tree_range *rows,
+                           bool training, size_t *bytes, size_t *sent) LS_MUST_CHECK;
 
 #endif

@@ -39,8 +39,6 @@ static ls_status allocate_updates(ls_run *run) {
     const ls_model *m = run->t->model;
     size_t ranks = (size_t)ls_comm_size(run->comm);
     size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count;
-    for (size_t i = 0; i < run->lanes.n_roots; i++)
-        LS_TRY(ls_alloc(m->shared_floats, sizeof(float), "gradients", &run->gradient[i]));
     for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++) {
         LS_TRY(ls_alloc(own, sizeof(float), "optimiser state", &run->optimizer.slot[k]));
         if (m->sharded != NULL)
@@ -145,19 +143,60 @@ static ls_status check_values(ls_run *run) {
 }
 
 /* A rank goes on with the rows of its lanes. */
-static ls_status create_features(ls_run *run) {
-    const ls_config *c = &run->t->config;
-    const size_t ranks = (size_t)ls_comm_size(run->comm);
-    const size_t room = (size_t)(c->batch.size / c->batch.lanes);
-    ls_tree_range *rows = NULL;
-    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *rows, "batch", &rows)));
+void ls_run_front_rows(const ls_run *run, ls_tree_range *rows) {
+    const ls_config_batch *b = &run->t->config.batch;
+    const size_t ranks = (size_t)ls_comm_size(run->comm), room = (size_t)(b->size / b->lanes);
     for (size_t r = 0; r < ranks; r++) {
         const ls_tree_range lanes = ls_share(run->lanes.total, ranks, r);
         rows[r] = (ls_tree_range){lanes.first * room, lanes.count * room};
     }
+}
+
+static ls_status create_features(ls_run *run) {
+    const size_t ranks = (size_t)ls_comm_size(run->comm);
+    ls_tree_range *rows = NULL;
+    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *rows, "batch", &rows)));
+    ls_run_front_rows(run, rows);
     ls_status st = ls_features_create(run->comm, run->t, rows, true, &run->features);
     ls_free(rows);
     return st;
+}
+
+/* Weights that nobody else can use stay where they are: those of a single rank, and those that are
+ * not alike on all. */
+ls_status ls_run_plan_exchange(ls_run *run) {
+    const ls_model *m = run->t->model;
+    const size_t ranks = (size_t)ls_comm_size(run->comm);
+    ls_tree_range *owned = NULL;
+    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *owned, "exchange", &owned)));
+    ls_exchange_deal(ranks, m->block_edge, m->n_blocks, owned);
+    const ls_exchange_spec spec = {
+        .n_leaves = run->lanes.total,
+        .owned = owned,
+        .sharing = (size_t)run->t->config.parallel.sharing_ranks,
+        .slab = m->sharded != NULL || ranks == 1 ? m->weights : NULL};
+    const ls_status st = ls_exchange_create(run->comm, &spec, &run->exchange);
+    ls_free(owned);
+    return st;
+}
+
+/* Brings the weights to the exchange's slab. */
+static ls_status allocate_exchange(ls_run *run) {
+    ls_model *m = run->t->model;
+    const ls_tree_range own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm));
+    const char *why = NULL;
+    LS_TRY(ls_exchange_allocate(run->exchange, &why));
+    if (why != NULL)
+        ls_warn(run->log, "the ranks exchange by messages, which takes longer: %s", why);
+    for (size_t k = 0; k < run->lanes.n_roots; k++)
+        run->gradient[k] = ls_exchange_root(run->exchange, k);
+    float *slab = ls_exchange_slab(run->exchange);
+    if (slab == m->weights)
+        return LS_OK;
+    memcpy(slab + own.first, m->weights + own.first, own.count * sizeof *slab);
+    LS_TRY(ls_exchange_gather(run->exchange));
+    ls_model_move(m, slab);
+    return LS_OK;
 }
 
 ls_status ls_run_load(ls_run *run) {
@@ -166,8 +205,8 @@ ls_status ls_run_load(ls_run *run) {
     if (t->transforms == NULL)
         LS_TRY(ls_transforms_fit(run->comm, run->ds, t->part, &t->config.data.transform, run->log,
                                  &t->transforms));
-    LS_TRY(ls_exchange_create(run->comm, run->lanes.total, t->model->block_edge, t->model->n_blocks,
-                              &run->exchange));
+    LS_TRY(ls_run_plan_exchange(run));
+    LS_TRY(allocate_exchange(run));
     if (t->model->sharded != NULL)
         LS_TRY(create_features(run));
     ls_comm_activity(run->comm, "reading of the rows");
@@ -199,8 +238,6 @@ static void free_buffers(ls_run *run) {
     ls_free(run->batch.position);
     ls_free(run->batch.row_loss);
     ls_free(run->batch.lane_loss);
-    for (size_t i = 0; i < LS_TREE_DEPTH_MAX; i++)
-        ls_free(run->gradient[i]);
     for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++) {
         ls_free(run->optimizer.slot[k]);
         ls_free(run->optimizer.sharded[k]);

@@ -1,6 +1,7 @@
 /* What a dry run tells: rows, lanes, parameters, memory and traffic of the run that would be. */
 #include <stdio.h>
 
+#include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
 #include "lockstep/math/math.h"
 #include "lockstep/optim/optimizer.h"
@@ -67,8 +68,33 @@ static void batch_lines(const ls_run *run, ls_buffer *out) {
     }
 }
 
+/* What the front takes in training and in validation, and sends in a step of training. */
+typedef struct front_facts {
+    size_t bytes, sent;
+} front_facts;
+
+static ls_status plan_front(const ls_run *run, front_facts *out) {
+    const size_t ranks = (size_t)ls_comm_size(run->comm);
+    ls_tree_range *rows = NULL;
+    size_t bytes = 0, unused = 0;
+    *out = (front_facts){0};
+    if (run->t->model->sharded == NULL)
+        return LS_OK;
+    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *rows, "plan", &rows)));
+    ls_run_front_rows(run, rows);
+    ls_status st = ls_features_plan(run->comm, run->t, rows, true, &out->bytes, &out->sent);
+    for (size_t r = 0; r < ranks; r++)
+        rows[r] = (ls_tree_range){r * LS_BLOCK_ROWS, LS_BLOCK_ROWS};
+    if (st == LS_OK)
+        st = ls_features_plan(run->comm, run->t, rows, false, &bytes, &unused);
+    out->bytes += bytes;
+    ls_free(rows);
+    return st;
+}
+
 /* Rank 0's memory, by what it is for, from the same sizes that load.c allocates. */
-static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
+static void memory_lines(const ls_run *run, size_t inputs, const front_facts *facts,
+                         ls_buffer *out) {
     const ls_model *m = run->t->model;
     const ls_config *c = &run->t->config;
     size_t ranks = (size_t)ls_comm_size(run->comm);
@@ -79,27 +105,22 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
         (features ? val_blocks : ls_share(val_blocks, ranks, 0).count) * LS_BLOCK_ROWS;
     if (val_rows > run->n_rows[LS_SPLIT_VAL])
         val_rows = run->n_rows[LS_SPLIT_VAL];
-    double slab = (double)m->slab_floats * sizeof(float);
-    double shared = (double)m->shared_floats * sizeof(float);
+    /* Of weights that the exchange holds, the ranks of a machine have one copy. */
+    const bool held = !features && ranks > 1;
+    const double slab = held ? 0 : (double)m->slab_floats * sizeof(float);
     double front = features ? (double)m->sharded->count * sizeof(float) : 0;
     size_t width = features ? m->layers[m->front - 1].out_size : inputs;
-    double passes = features
-                        ? (double)ls_features_bytes(run->t, ranks, (size_t)c->batch.size, true) +
-                              (double)ls_features_bytes(run->t, ranks, LS_BLOCK_ROWS * ranks, false)
-                        : 0;
     double own = (double)ls_exchange_owned(run->exchange, 0).count * sizeof(float);
-    double roots = (double)run->lanes.n_roots;
     const struct {
         const char *what;
         double bytes;
     } parts[] = {
         {"training rows", (double)(ls_sampler_rows(run->sampler) * inputs) * sizeof(float)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
-        {"weights", slab},
-        {"gradients", shared * roots + (ranks > 1 ? own * 2 : 0)},
+        {"weights and gradients", slab + (double)ls_exchange_held(run->exchange)},
         {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
         {"batch and activations",
-         (double)(rows * width) * sizeof(float) + passes +
+         (double)(rows * width) * sizeof(float) + (double)facts->bytes +
              (double)ls_activations_bytes(m, m->front, m->n_layers, rows, true) +
              (double)ls_activations_bytes(m, m->front, m->n_layers, LS_BLOCK_ROWS, false)},
         {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
@@ -115,21 +136,24 @@ static void memory_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
     }
     ls_buffer_addf(out, "            %-22s %10s on rank 0\n", "together",
                    ls_print_bytes(total, text));
-    size_t sent = ls_exchange_bytes(run->exchange);
-    if (features)
-        sent += ls_features_sent(run->t, ranks, (size_t)c->batch.size);
-    ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy %s)\n",
-                   ls_print_bytes((double)sent, text), features ? "features" : "data");
+    ls_buffer_addf(out, "traffic     %s sent to others a rank and step (strategy %s)\n",
+                   ls_print_bytes((double)(ls_exchange_bytes(run->exchange) + facts->sent), text),
+                   features ? "features" : "data");
 }
 
-void ls_run_plan(const ls_run *run, ls_buffer *out) {
+ls_status ls_run_plan(const ls_run *run, ls_buffer *out) {
     const ls_model *m = run->t->model;
+    front_facts facts;
+    LS_TRY(plan_front(run, &facts));
+    if (ls_comm_rank(run->comm) != 0)
+        return LS_OK;
     const size_t inputs = m->sharded != NULL ? m->sharded->all_columns : m->in_size;
     ls_buffer_addf(out, "plan of %s\n", run->t->config.name);
     data_lines(run, inputs, out);
     model_lines(run, inputs, out);
     batch_lines(run, out);
-    memory_lines(run, m->in_size, out);
+    memory_lines(run, m->in_size, &facts, out);
     ls_buffer_addf(out, "gemm        %s\n", ls_gemm_name(run->t->gemm));
     ls_buffer_addf(out, "directory   %s\n", run->dir.path);
+    return LS_OK;
 }

@@ -65,7 +65,7 @@ typedef struct ls_run {
     ls_shard shard;
     ls_batch batch;
     ls_activations *activations;
-    float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank */
+    float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
     ls_optimizer_state optimizer;
     char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
     double began;        /* the clock when this process began to train */
@@ -74,7 +74,7 @@ typedef struct ls_run {
     double counted;        /* the clock up to which the state's seconds count */
     double *message;       /* what the ranks tell each other in a step */
     size_t *message_bytes; /* [ranks] */
-    double wait_s;         /* of this epoch's steps, in exchanges with the other ranks */
+    double wait_s;         /* of this epoch's steps, for the other ranks */
 
     ls_blocks *val; /* NULL where there are no validation rows */
     double *spread; /* [targets] of the validation rows, or NULL */
@@ -91,9 +91,14 @@ ls_status ls_run_prepare(ls_run *run) LS_MUST_CHECK;
  * collective. */
 ls_status ls_run_load(ls_run *run) LS_MUST_CHECK;
 void ls_run_free(ls_run *run);
+/* load.c: who will exchange what with whom; collective. Errors: agreed. */
+ls_status ls_run_plan_exchange(ls_run *run) LS_MUST_CHECK;
 
-/* plan.c: what a dry run tells. Not collective. */
-void ls_run_plan(const ls_run *run, ls_buffer *out);
+/* load.c: rows[r] = the rows of a batch that rank r goes on with behind the front. */
+void ls_run_front_rows(const ls_run *run, ls_tree_range *rows);
+
+/* plan.c: what a dry run tells, on rank 0 about itself. Collective. Errors: ERR_MEMORY, agreed. */
+ls_status ls_run_plan(const ls_run *run, ls_buffer *out) LS_MUST_CHECK;
 
 /* What the ranks agree on beside the loss: a rank asks, all are told the same. */
 typedef struct ls_requests {
@@ -116,7 +121,7 @@ typedef struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
     const double *val_score;           /* NULL: none */
     double seconds, rows_per_s;
-    double steps_s, wait_s; /* of its steps; in exchanges, the mean over ranks */
+    double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
     bool best;
 } ls_epoch_record;
 

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/math/vector.h"
@@ -90,7 +89,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     spread_batch(run);
     ls_gather_rows((size_t)run->t->config.batch.size, m->in_size, run->shard.x, b->all_slot,
                    ls_features_x(run->features));
-    LS_TRY(ls_features_forward(run->features, &all, &y, &run->wait_s));
+    LS_TRY(ls_features_forward(run->features, &all, &y));
     close_gaps(run, front_units(m), y, b->x);
     return LS_OK;
 }
@@ -167,9 +166,7 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
             (RANK_NUMBERS +
              LANE_NUMBERS * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
             sizeof *run->message;
-    double begin = ls_clock_s();
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
-    run->wait_s += ls_clock_s() - begin;
     LS_TRY(compare_weights(run));
     *told = (ls_requests){0};
     for (int r = 0; r < ranks; r++) {
@@ -197,22 +194,21 @@ static void update_tile(void *context, const ls_tile *t) {
                                  run->optimizer.sharded);
 }
 
+/* The weights that this rank owns, of those that all have alike. */
+static void update_own(void *context, size_t first, size_t n, const float *sum) {
+    const ls_run *run = context;
+    const size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
+    ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step, first - own, n,
+                             run->t->model->weights + own, sum, run->optimizer.slot);
+}
+
 static ls_status update(ls_run *run) {
-    const float *sum = NULL;
-    ls_model *m = run->t->model;
-    ls_tree_range own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm));
-    double begin = ls_clock_s();
-    LS_TRY(ls_exchange_reduce(run->exchange, (const float *const *)run->gradient, &sum));
-    run->wait_s += ls_clock_s() - begin;
     run->t->state.step++;
-    ls_optimizer_update(&run->t->config.optimizer, run->t->state.step, own.count,
-                        m->weights + own.first, sum, run->optimizer.slot);
-    begin = ls_clock_s();
-    LS_TRY(ls_exchange_gather(run->exchange, m->weights));
-    run->wait_s += ls_clock_s() - begin;
+    LS_TRY(ls_exchange_reduce(run->exchange, update_own, run));
+    LS_TRY(ls_exchange_gather(run->exchange));
     if (run->features == NULL)
         return LS_OK;
-    return ls_features_backward(run->features, update_tile, run, &run->wait_s);
+    return ls_features_backward(run->features, update_tile, run);
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
@@ -228,6 +224,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                     .epoch = (uint32_t)state->epoch,
                     .position = b->position + base,
                     .lanes = &run->lanes};
+    const double waited = ls_comm_waited_s(run->comm);
     double loss, correct;
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
@@ -246,6 +243,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     state->train_correct += correct;
     state->train_rows += (double)count;
     state->epoch_step = step + 1;
+    run->wait_s += ls_comm_waited_s(run->comm) - waited;
     return LS_OK;
 }
 

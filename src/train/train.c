@@ -148,10 +148,8 @@ static void say_warning(const ls_run *run, const ls_train_request *request) {
 
 static ls_status make_plan(ls_run *run, const ls_train_request *request, ls_buffer *plan) {
     say_warning(run, request);
-    LS_TRY(ls_exchange_create(run->comm, run->lanes.total, run->t->model->block_edge,
-                              run->t->model->n_blocks, &run->exchange));
-    if (ls_comm_rank(run->comm) == 0)
-        ls_run_plan(run, plan);
+    LS_TRY(ls_run_plan_exchange(run));
+    LS_TRY(ls_run_plan(run, plan));
     return ls_agree(run->comm, plan->status);
 }
 

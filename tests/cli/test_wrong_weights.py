@@ -11,7 +11,7 @@ class WrongWeights(lockstep_test.TestCase):
         config = {"data": {"file": experiments.classes(self.path("d.h5"), 256, 300, 4)},
                   "model": [experiments.dense(64), "relu", experiments.dense(4)],
                   "loss": "softmax_cross_entropy", "batch": {"size": 32}, "train": {"epochs": 1},
-                  "parallel": {"check_every": every}}
+                  "parallel": {"check_every": every, "sharing_ranks": 1}}
         return lockstep_test.run("train", experiments.write_config(self.path("c.yaml"), config),
                                  "--run-dir", self.path("run"), "--overwrite", ranks=ranks,
                                  env={"LOCKSTEP_FAULT": fault} if fault else None,

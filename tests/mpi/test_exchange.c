@@ -61,122 +61,218 @@ static void serial_tree(float *out, size_t floats, size_t first, size_t n, uint3
 
 /* Whole, consecutive blocks that cover the slab; a rank's part begins with the first block that
  * begins in or behind its even share. */
-static void check_ownership(const ls_exchange *ex, const struct slab *s) {
+static void check_dealing(const ls_tree_range *owned, const struct slab *s) {
+    const size_t ranks = (size_t)ls_comm_size(comm), n = s->edge[s->n_blocks];
     size_t at = 0;
-    for (int r = 0; r < ls_comm_size(comm); r++) {
-        ls_tree_range own = ls_exchange_owned(ex, r);
+    for (size_t r = 0; r < ranks; r++) {
         bool begins = false, ends = false;
-        size_t n = s->edge[s->n_blocks], next = 0;
-        while (s->edge[next] < ls_share(n, (size_t)ls_comm_size(comm), (size_t)r).first)
+        size_t next = 0;
+        while (s->edge[next] < ls_share(n, ranks, r).first)
             next++;
-        assert_int_equal(own.first, s->edge[next]);
-        assert_int_equal(own.first, at);
-        at += own.count;
+        assert_int_equal(owned[r].first, s->edge[next]);
+        assert_int_equal(owned[r].first, at);
+        at += owned[r].count;
         for (size_t b = 0; b <= s->n_blocks; b++) {
-            begins = begins || s->edge[b] == own.first;
+            begins = begins || s->edge[b] == owned[r].first;
             ends = ends || s->edge[b] == at;
         }
         assert_true(begins && ends);
     }
-    assert_int_equal(at, s->edge[s->n_blocks]);
+    assert_int_equal(at, n);
+}
+
+/* How many ranks of the machine share memory: all, none, and what does not divide some of the rank
+ * counts: those who do not are like ranks of other machines to each other. */
+static const size_t sharing[] = {0, 1, 2, 3};
+#define FOR_SHARING(s) for (size_t s = 0; s < sizeof sharing / sizeof *sharing; s++)
+
+static ls_exchange *create(const ls_tree_range *owned, size_t leaves, size_t share, float *slab) {
+    const ls_exchange_spec spec = {leaves, owned, share, slab};
+    ls_exchange *ex = NULL;
+    const char *why = NULL;
+    OK(ls_exchange_create(comm, &spec, &ex));
+    OK(ls_exchange_allocate(ex, &why));
+    assert_null(why);
+    for (int r = 0; r < ls_comm_size(comm); r++) {
+        assert_int_equal(ls_exchange_owned(ex, r).first, owned[r].first);
+        assert_int_equal(ls_exchange_owned(ex, r).count, owned[r].count);
+    }
+    return ex;
+}
+
+static void halve(void *context, size_t first, size_t n, const float *sum) {
+    for (size_t i = 0; i < n; i++)
+        ((float *)context)[first + i] = sum[i] * 0.5f;
 }
 
 /* A step: every rank sums the lanes of its roots, the owners halve the sum, all get it. */
-static void check_step(ls_exchange *ex, const struct slab *s, size_t lanes, uint32_t round) {
-    size_t floats = s->edge[s->n_blocks];
-    int rank = ls_comm_rank(comm);
-    ls_tree_range mine = ls_share(lanes, (size_t)ls_comm_size(comm), (size_t)rank);
-    ls_tree_range own = ls_exchange_owned(ex, rank), roots[LS_TREE_DEPTH_MAX];
-    float *root[LS_TREE_DEPTH_MAX], *want = room(floats), *slab = room(floats);
-    size_t n = ls_tree_roots(lanes, mine.first, mine.first + mine.count, roots);
-    const float *sum = NULL;
-    for (size_t k = 0; k < n; k++) {
-        root[k] = room(floats);
-        serial_tree(root[k], floats, roots[k].first, roots[k].count, round);
-    }
+static void check_step(ls_exchange *ex, size_t floats, size_t lanes, uint32_t round) {
+    const int rank = ls_comm_rank(comm);
+    const ls_tree_range mine = ls_share(lanes, (size_t)ls_comm_size(comm), (size_t)rank);
+    ls_tree_range roots[LS_TREE_DEPTH_MAX];
+    float *want = room(floats), *slab = ls_exchange_slab(ex);
+    const size_t n = ls_tree_roots(lanes, mine.first, mine.first + mine.count, roots);
+    for (size_t k = 0; k < n; k++)
+        serial_tree(ls_exchange_root(ex, k), floats, roots[k].first, roots[k].count, round);
     serial_tree(want, floats, 0, lanes, round);
-    OK(ls_exchange_reduce(ex, (const float *const *)root, &sum));
-    bool same = memcmp(sum, want + own.first, own.count * sizeof *sum) == 0;
-    for (size_t i = 0; i < own.count; i++)
-        slab[own.first + i] = sum[i] * 0.5f;
     for (size_t i = 0; i < floats; i++)
         want[i] *= 0.5f;
-    OK(ls_exchange_gather(ex, slab));
-    bool gathered = memcmp(slab, want, floats * sizeof *slab) == 0;
+    OK(ls_exchange_reduce(ex, halve, slab));
+    /* The roots may be filled anew at once: nobody reads them any more. */
     for (size_t k = 0; k < n; k++)
-        ls_free(root[k]);
+        memset(ls_exchange_root(ex, k), 0xff, floats * sizeof *slab);
+    OK(ls_exchange_gather(ex));
+    const bool same = memcmp(slab, want, floats * sizeof *slab) == 0;
     ls_free(want);
-    ls_free(slab);
+    ls_barrier(comm); /* before somebody's next step writes to a slab that others compare */
     assert_true(same);
-    assert_true(gathered);
 }
 
 static void sums_are_the_trees(void **state) {
     (void)state;
     for (size_t s = 0; s < sizeof slabs / sizeof *slabs; s++)
-        for (size_t l = 0; l < sizeof lane_counts / sizeof *lane_counts; l++) {
-            ls_exchange *ex = NULL;
-            OK(ls_exchange_create(comm, lane_counts[l], slabs[s].edge, slabs[s].n_blocks, &ex));
-            check_ownership(ex, &slabs[s]);
-            for (uint32_t round = 0; round < 3; round++)
-                check_step(ex, &slabs[s], lane_counts[l], round);
-            ls_exchange_destroy(ex);
-        }
+        for (size_t l = 0; l < sizeof lane_counts / sizeof *lane_counts; l++)
+            FOR_SHARING(k) {
+                const size_t floats = slabs[s].edge[slabs[s].n_blocks];
+                ls_tree_range owned[64];
+                ls_exchange_deal((size_t)ls_comm_size(comm), slabs[s].edge, slabs[s].n_blocks,
+                                 owned);
+                check_dealing(owned, &slabs[s]);
+                ls_exchange *ex = create(owned, lane_counts[l], sharing[k], NULL);
+                for (uint32_t round = 0; round < 3; round++)
+                    check_step(ex, floats, lane_counts[l], round);
+                ls_exchange_destroy(ex);
+            }
+}
+
+/* A slab of the rank's own: by messages alone, into where it lies. */
+static void into_a_given_slab(void **state) {
+    (void)state;
+    enum { FLOATS = 9024 };
+    ls_tree_range owned[64];
+    float *slab = room(FLOATS);
+    ls_exchange_deal((size_t)ls_comm_size(comm), slabs[3].edge, slabs[3].n_blocks, owned);
+    ls_exchange *ex = create(owned, 8, 0, slab);
+    assert_ptr_equal(ls_exchange_slab(ex), slab);
+    check_step(ex, FLOATS, 8, 1);
+    ls_exchange_destroy(ex);
+    ls_free(slab);
+}
+
+/* Reduce after reduce, without a gather between: roots are not written while others read them. */
+static size_t wrong_sums;
+static float *wanted;
+
+static void compare(void *context, size_t first, size_t n, const float *sum) {
+    (void)context;
+    if (memcmp(sum, wanted + first, n * sizeof *sum) != 0) {
+#pragma omp atomic
+        wrong_sums++;
+    }
+}
+
+static void reduce_after_reduce(void **state) {
+    (void)state;
+    enum { FLOATS = 40000, LANES = 9, ROUNDS = 20 };
+    const ls_tree_range mine = ls_share(LANES, (size_t)ls_comm_size(comm),
+                                        (size_t)ls_comm_rank(comm));
+    ls_tree_range owned[64], roots[LS_TREE_DEPTH_MAX];
+    const size_t n = ls_tree_roots(LANES, mine.first, mine.first + mine.count, roots);
+    ls_exchange_deal((size_t)ls_comm_size(comm), slabs[6].edge, slabs[6].n_blocks, owned);
+    ls_exchange *ex = create(owned, LANES, 0, NULL);
+    wanted = room(FLOATS);
+    wrong_sums = 0;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (size_t k = 0; k < n; k++)
+            serial_tree(ls_exchange_root(ex, k), FLOATS, roots[k].first, roots[k].count, round);
+        serial_tree(wanted, FLOATS, 0, LANES, round);
+        OK(ls_exchange_reduce(ex, compare, NULL));
+    }
+    ls_free(wanted);
+    ls_exchange_destroy(ex);
+    assert_int_equal(wrong_sums, 0);
 }
 
 /* As many lanes as ranks: one root each. */
 static void one_lane_a_rank(void **state) {
     (void)state;
-    size_t lanes = (size_t)ls_comm_size(comm);
-    ls_exchange *ex = NULL;
-    OK(ls_exchange_create(comm, lanes, slabs[3].edge, slabs[3].n_blocks, &ex));
-    check_step(ex, &slabs[3], lanes, 9);
-    ls_exchange_destroy(ex);
+    const size_t lanes = (size_t)ls_comm_size(comm);
+    ls_tree_range owned[64];
+    ls_exchange_deal(lanes, slabs[3].edge, slabs[3].n_blocks, owned);
+    FOR_SHARING(k) {
+        ls_exchange *ex = create(owned, lanes, sharing[k], NULL);
+        check_step(ex, 9024, lanes, 9);
+        ls_exchange_destroy(ex);
+    }
 }
 
 /* Whoever owns what: even shares of ten, and everything with the last rank. */
 static void owners_as_told(void **state) {
     (void)state;
     enum { FLOATS = 9010 };
-    const size_t size = (size_t)ls_comm_size(comm), edge[] = {0, FLOATS};
-    const struct slab s = {edge, 1};
-    for (int last = 0; last < 2; last++) {
-        ls_tree_range owned[64] = {{0}};
-        ls_exchange *ex = NULL;
-        for (size_t r = 0; r < size; r++) {
-            const ls_tree_range tenths = ls_share(FLOATS / 10, size, r);
-            owned[r] = (ls_tree_range){10 * tenths.first, 10 * tenths.count};
-            if (last)
-                owned[r] = (ls_tree_range){0, r + 1 == size ? FLOATS : 0};
+    const size_t size = (size_t)ls_comm_size(comm);
+    for (int last = 0; last < 2; last++)
+        FOR_SHARING(k) {
+            ls_tree_range owned[64] = {{0}};
+            for (size_t r = 0; r < size; r++) {
+                const ls_tree_range tenths = ls_share(FLOATS / 10, size, r);
+                owned[r] = (ls_tree_range){10 * tenths.first, 10 * tenths.count};
+                if (last)
+                    owned[r] = (ls_tree_range){0, r + 1 == size ? FLOATS : 0};
+            }
+            ls_exchange *ex = create(owned, 9, sharing[k], NULL);
+            check_step(ex, FLOATS, 9, 4);
+            ls_exchange_destroy(ex);
         }
-        OK(ls_exchange_create_owned(comm, 9, owned, &ex));
-        check_step(ex, &s, 9, 4);
-        ls_exchange_destroy(ex);
-    }
 }
 
-/* Sent: the other owners' ranges of every own root, and the own range to each of the others. */
+/* Sent by all together: for every group of ranks and range of another group's rank the roots of the
+ * group's lanes, and every range once to every other group. */
 static void bytes(void **state) {
     (void)state;
-    size_t size = (size_t)ls_comm_size(comm), rank = (size_t)ls_comm_rank(comm);
-    for (size_t s = 0; s < sizeof slabs / sizeof *slabs; s++) {
-        ls_exchange *ex = NULL;
-        ls_tree_range roots[LS_TREE_DEPTH_MAX], mine = ls_share(9, size, rank);
-        OK(ls_exchange_create(comm, 9, slabs[s].edge, slabs[s].n_blocks, &ex));
-        size_t n = ls_tree_roots(9, mine.first, mine.first + mine.count, roots);
-        size_t own = ls_exchange_owned(ex, (int)rank).count, all = slabs[s].edge[slabs[s].n_blocks];
-        assert_int_equal(ls_exchange_bytes(ex), 4 * (n * (all - own) + own * (size - 1)));
-        ls_exchange_destroy(ex);
-    }
+    const size_t size = (size_t)ls_comm_size(comm), lanes = 9;
+    for (size_t s = 0; s < sizeof slabs / sizeof *slabs; s++)
+        FOR_SHARING(k) {
+            const size_t all = slabs[s].edge[slabs[s].n_blocks];
+            const size_t a_group = sharing[k] > 0 ? sharing[k] : size;
+            ls_tree_range owned[64], roots[LS_TREE_DEPTH_MAX];
+            double sent[64] = {0}, total = 0, want = 0;
+            size_t sizes[64];
+            ls_exchange_deal(size, slabs[s].edge, slabs[s].n_blocks, owned);
+            const ls_exchange_spec spec = {lanes, owned, sharing[k], NULL};
+            ls_exchange *ex = NULL;
+            OK(ls_exchange_create(comm, &spec, &ex));
+            sent[ls_comm_rank(comm)] = (double)ls_exchange_bytes(ex);
+            for (size_t r = 0; r < size; r++)
+                sizes[r] = sizeof *sent;
+            OK(ls_allgather_blocks(comm, sent, sizes));
+            for (size_t r = 0; r < size; r++)
+                total += sent[r];
+            for (size_t first = 0; first < size; first += a_group) {
+                const size_t end = first + a_group < size ? first + a_group : size;
+                const ls_tree_range a = ls_share(lanes, size, first);
+                const ls_tree_range z = ls_share(lanes, size, end - 1);
+                const size_t n = ls_tree_roots(lanes, a.first, z.first + z.count, roots);
+                size_t own = 0;
+                for (size_t r = first; r < end; r++)
+                    own += owned[r].count;
+                want += 4.0 * (double)(n * (all - own) +
+                                       own * ((size + a_group - 1) / a_group - 1));
+            }
+            assert_true(total == want);
+            ls_exchange_destroy(ex);
+        }
 }
 
 /* A slab that MPI's ints can not count is refused before anything is allocated. */
 static void too_many_weights(void **state) {
     (void)state;
-    static const size_t edge[] = {0, 4096, (size_t)1 << 31};
+    ls_tree_range owned[64] = {{0, (size_t)1 << 31}};
+    for (int r = 1; r < ls_comm_size(comm); r++)
+        owned[r].first = (size_t)1 << 31;
+    const ls_exchange_spec spec = {8, owned, 0, NULL};
     ls_exchange *ex = NULL;
-    FAILS(LS_ERR_CONFIG, "2147483648 numbers to exchange",
-          ls_exchange_create(comm, 8, edge, 2, &ex));
+    FAILS(LS_ERR_CONFIG, "2147483648 numbers to exchange", ls_exchange_create(comm, &spec, &ex));
     assert_null(ex);
 }
 
@@ -184,6 +280,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_the_trees),
                                        cmocka_unit_test(one_lane_a_rank), cmocka_unit_test(bytes),
                                        cmocka_unit_test(owners_as_told),
+                                       cmocka_unit_test(into_a_given_slab),
+                                       cmocka_unit_test(reduce_after_reduce),
                                        cmocka_unit_test(too_many_weights)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;

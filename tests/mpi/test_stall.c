@@ -129,25 +129,33 @@ static void message(void **state) {
     check(strstr(warning_of(0), "agreement") != NULL ? "agreement" : operation, last, last);
 }
 
+static void ignore(void *context, size_t first, size_t n, const float *sum) {
+    (void)context;
+    (void)first;
+    (void)n;
+    (void)sum;
+}
+
+/* Through memory, and through messages. */
 static void exchange(void **state) {
     (void)state;
-    static const size_t edge[] = {0, 100, 200};
-    static float root[LS_TREE_DEPTH_MAX][200];
-    const float *roots[LS_TREE_DEPTH_MAX], *sum = NULL;
-    ls_exchange *ex = NULL;
-    if (size == 1)
-        return;
-    OK(ls_exchange_create(comm, 8, edge, 2, &ex));
-    for (size_t i = 0; i < LS_TREE_DEPTH_MAX; i++)
-        roots[i] = root[i];
-    begin("exchange", 1, 1);
-    OK(ls_exchange_reduce(ex, roots, &sum));
-    OK(ls_exchange_gather(ex, root[0]));
-    /* Rank 1 may own nothing that another waits for before the gathering. */
-    check(strstr(warning_of(0), "exchange of gradients") != NULL ? "exchange of gradients"
-                                                                 : "gathering of weights",
-          1, 1);
-    ls_exchange_destroy(ex);
+    for (size_t sharing = 0; sharing < 2 && size > 1; sharing++) {
+        static const size_t edge[] = {0, 100, 200};
+        ls_tree_range owned[64];
+        ls_exchange_deal((size_t)size, edge, 2, owned);
+        const ls_exchange_spec spec = {8, owned, sharing, NULL};
+        ls_exchange *ex = NULL;
+        OK(ls_exchange_create(comm, &spec, &ex));
+        OK(ls_exchange_allocate(ex, NULL));
+        begin("exchange", 1, 1);
+        OK(ls_exchange_reduce(ex, ignore, NULL));
+        OK(ls_exchange_gather(ex));
+        /* Rank 1 may own nothing that another waits for before the gathering. */
+        check(strstr(warning_of(0), "exchange of gradients") != NULL ? "exchange of gradients"
+                                                                     : "gathering of weights",
+              1, 1);
+        ls_exchange_destroy(ex);
+    }
 }
 
 /* Rank 2 waits for rank 0 all the time, which first waits for rank 1 and then is late itself:

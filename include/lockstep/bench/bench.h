@@ -19,6 +19,7 @@
 typedef struct ls_bench_options {
     size_t repeats; /* a figure is the median of so many, after one that is not counted */
     size_t rows, in, out, lanes;
+    size_t sharing;      /* ranks of a machine that share memory; 0: all */
     const size_t *bytes; /* [n_bytes] sizes to measure, one after the other */
     size_t n_bytes;
     const char *file; /* for a benchmark that reads one, and for no other */

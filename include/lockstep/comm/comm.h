@@ -36,6 +36,9 @@ void ls_comm_finalize(ls_comm *comm);
 ls_status ls_comm_watch(ls_comm *comm, double notice_s, double timeout_s,
                         ls_log *log) LS_MUST_CHECK;
 
+/* Seconds that this rank has waited for others so far. Not collective. */
+double ls_comm_waited_s(const ls_comm *comm);
+
 /* What the program is at, for these messages: "epoch 3, step 17". Not collective. */
 void ls_comm_activity(ls_comm *comm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -52,6 +52,7 @@ typedef struct ls_model {
     size_t n_blocks;
     size_t *block_edge; /* [n_blocks + 1], of the shared floats */
     float *weights;     /* [slab_floats] */
+    bool weights_are_lent; /* they are in memory that somebody else owns */
     /* NULL where every rank holds all columns; else the parameter whose columns are spread. */
     const ls_param *sharded;
     size_t front; /* layers up to and with the one of this parameter; 0 where there is none */
@@ -75,6 +76,10 @@ bool ls_model_can_shard(const ls_choice_list *config);
 ls_status ls_model_count(const ls_choice_list *config, const ls_shape *in,
                          double *weights) LS_MUST_CHECK;
 void ls_model_destroy(ls_model *model);
+
+/* From now on the weights are in slab[slab_floats], which has their values and outlives the model.
+ */
+void ls_model_move(ls_model *model, float *slab);
 
 /* First values of all parameters. Errors: ERR_CONFIG. */
 ls_status ls_model_init(ls_model *model, uint32_t seed) LS_MUST_CHECK;

@@ -43,6 +43,7 @@ typedef enum ls_strategy { LS_STRATEGY_AUTO, LS_STRATEGY_DATA, LS_STRATEGY_FEATU
 typedef struct ls_config_parallel {
     int strategy;        /* ls_strategy; AUTO until the inputs are known */
     int64_t check_every; /* steps */
+    int64_t sharing_ranks; /* 0: all of a machine */
 } ls_config_parallel;
 
 typedef struct ls_config_compute {
