@@ -73,14 +73,10 @@ static ls_status measure(ls_cli *cli, const words *w) {
 static ls_status run(ls_cli *cli) {
     words w = {0};
     const ls_arg table[] = {
-        {"--repeats", NULL, LS_ARG_VALUE, &w.repeats},
-        {"--rows", NULL, LS_ARG_VALUE, &w.rows},
-        {"--in", NULL, LS_ARG_VALUE, &w.in},
-        {"--out", NULL, LS_ARG_VALUE, &w.out},
-        {"--bytes", NULL, LS_ARG_LIST, &w.bytes},
-        {"--lanes", NULL, LS_ARG_VALUE, &w.lanes},
-        {"--sharing", NULL, LS_ARG_VALUE, &w.sharing},
-        {0},
+        {"--repeats", NULL, LS_ARG_VALUE, &w.repeats}, {"--rows", NULL, LS_ARG_VALUE, &w.rows},
+        {"--in", NULL, LS_ARG_VALUE, &w.in},           {"--out", NULL, LS_ARG_VALUE, &w.out},
+        {"--bytes", NULL, LS_ARG_LIST, &w.bytes},      {"--lanes", NULL, LS_ARG_VALUE, &w.lanes},
+        {"--sharing", NULL, LS_ARG_VALUE, &w.sharing}, {0},
     };
     ls_status st = ls_agree(cli->comm, ls_args_parse(table, cli->argc, cli->argv, 1, 2, &w.kind));
     if (st == LS_OK)

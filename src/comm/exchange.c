@@ -1,6 +1,7 @@
 /* The direct exchange of lane roots between the ranks, and the gathering of what was updated.
  *
- * Measured (2 ranks on 2 cores, 230 MB): see the figures of `lockstep bench exchange` in the README.
+ * Measured (2 ranks on 2 cores, 230 MB): see the figures of `lockstep bench exchange` in the
+ * README.
  */
 #include "lockstep/comm/exchange.h"
 
@@ -14,6 +15,8 @@
 
 /* Floats that one thread sums at a time: the open sums of a tree stay in its cache. */
 #define CHUNK ((size_t)4096)
+/* Of a root that is sent, the number is its message's tag; of updated floats: */
+#define TAG_UPDATED 4096
 /* The slab and the roots begin at pages of their own. */
 #define PAGE_FLOATS ((size_t)1024)
 
@@ -137,7 +140,7 @@ static ls_status allocate_own(ls_exchange *ex) {
     return ls_alloc(most_requests(ex), sizeof *ex->request, "exchange", &ex->request);
 }
 
-/* Says where everything lies; touches this rank's part of it first. */
+/* Says where everything lies; touches this rank's roots first. */
 static void lay_out(ls_exchange *ex) {
     const ls_exchange_plan *p = &ex->plan;
     const ls_tree_range own = ex->owned[rank_of(ex)], group = ls_exchange_group(ex);
@@ -146,7 +149,6 @@ static void lay_out(ls_exchange *ex) {
     if (!ex->slab_is_given) {
         ex->slab = at;
         at += a_slab;
-        ls_zero(ex->slab + own.first, own.count * sizeof *at);
     }
     for (size_t i = 0; i < n_members(ex); i++, at += a_slab) {
         ex->member[i] = at;
@@ -198,10 +200,19 @@ float *ls_exchange_slab(ls_exchange *ex) {
     return ex->slab;
 }
 
+/* Each of those who share it fills a part. */
+void ls_exchange_fill(ls_exchange *ex, const float *values) {
+    const ls_tree_range group = ls_exchange_group(ex);
+    const ls_tree_range part = ls_share(slab_floats(ex), group.count, rank_of(ex) - group.first);
+    if (part.count > 0)
+        memcpy(ex->slab + part.first, values + part.first, part.count * sizeof *values);
+    ls_shared_barrier(ex->shared, "exchange");
+}
+
 /* ---- sums ---- */
 
-/* Runs a program on n floats that begin at offset of every value. Where it is but one, *sum is where
- * that lies; else it is written to out. */
+/* Runs a program on n floats that begin at offset of every value. Where it is but one, *sum is
+ * where that lies; else it is written to out. */
 static const float *sum_chunk(const ls_tree_program *program, const float *const *value,
                               size_t offset, size_t n, float *out) {
     /* Level 0 of the stack is the output; a tree over less than 2^12 roots is no deeper. */
@@ -297,13 +308,14 @@ ls_status ls_exchange_gather(ls_exchange *ex) {
     int n = 0;
     for (size_t r = 0; r < ranks_of(ex); r++)
         if (ls_exchange_passes(ex, r))
-            LS_MPI(ex->comm, MPI_Irecv(ex->slab + ex->owned[r].first, (int)ex->owned[r].count,
-                                       MPI_FLOAT, (int)r, 0, ex->comm->mpi, &ex->request[n++]));
+            LS_MPI(ex->comm,
+                   MPI_Irecv(ex->slab + ex->owned[r].first, (int)ex->owned[r].count, MPI_FLOAT,
+                             (int)r, TAG_UPDATED, ex->comm->mpi, &ex->request[n++]));
     for (size_t i = 1; i < p->n_groups; i++) {
         const size_t h = (own_group(ex) + i) % p->n_groups;
         LS_MPI(ex->comm, MPI_Isend(ex->slab + own.first, (int)own.count, MPI_FLOAT,
-                                   (int)ls_exchange_delegate(p, h, rank_of(ex)), 0, ex->comm->mpi,
-                                   &ex->request[n++]));
+                                   (int)ls_exchange_delegate(p, h, rank_of(ex)), TAG_UPDATED,
+                                   ex->comm->mpi, &ex->request[n++]));
     }
     ls_comm_wait(ex->comm, n, ex->request, "gathering of weights");
     ls_shared_barrier(ex->shared, "gathering of weights");

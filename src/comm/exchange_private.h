@@ -15,11 +15,11 @@ typedef struct ls_combination {
 } ls_combination;
 
 typedef struct ls_exchange_plan {
-    size_t n_groups;      /* of ranks that share memory */
-    ls_tree_range *group; /* [n_groups] consecutive ranks */
-    size_t *group_of;     /* [ranks] */
-    size_t *n_roots;      /* [n_groups] roots of the group's lanes */
-    size_t *first_member; /* [own group + 1]: where a member's roots begin among the group's */
+    size_t n_groups;         /* of ranks that share memory */
+    ls_tree_range *group;    /* [n_groups] consecutive ranks */
+    size_t *group_of;        /* [ranks] */
+    size_t *n_roots;         /* [n_groups] roots of the group's lanes */
+    size_t *first_member;    /* [own group + 1]: where a member's roots begin among the group's */
     ls_combination *combine; /* [roots of the own group] */
     size_t n_summands;       /* of the whole sum: in the order of leaves, the roots of the other */
     size_t first_member_at;  /* groups and, from here on, those of the own group's members */

@@ -10,8 +10,9 @@
 
 struct ls_features {
     const ls_model *model;
-    ls_exchange *exchange; /* of y and its gradient; a rank owns its rows */
-    ls_tree_range own;     /* rows of this rank */
+    ls_exchange *exchange;    /* of y and its gradient; a rank owns its rows */
+    const char *messages_why; /* see ls_exchange_allocate */
+    ls_tree_range own;        /* rows of this rank */
     size_t rows, units;
     ls_lanes blocks;             /* feature blocks, summed as lanes are */
     size_t *edge;                /* [blocks of this rank + 1] among the columns of this rank */
@@ -55,11 +56,10 @@ static ls_status plan_exchange(ls_comm *comm, const ls_trained *t, const ls_tree
     return st;
 }
 
-/* For want of shared memory it sends messages: the run says so of its own exchange. */
 static ls_status create_exchange(ls_features *f, ls_comm *comm, const ls_trained *t,
                                  const ls_tree_range *rows) {
     LS_TRY(plan_exchange(comm, t, rows, &f->exchange));
-    LS_TRY(ls_exchange_allocate(f->exchange, NULL));
+    LS_TRY(ls_exchange_allocate(f->exchange, &f->messages_why));
     for (size_t k = 0; k < f->blocks.n_roots; k++)
         f->z[k] = ls_exchange_root(f->exchange, k);
     f->dy = ls_exchange_slab(f->exchange);
@@ -99,6 +99,10 @@ void ls_features_destroy(ls_features *f) {
     ls_free(f->x);
     ls_free(f->y);
     ls_free(f);
+}
+
+const char *ls_features_messages_why(const ls_features *f) {
+    return f->messages_why;
 }
 
 float *ls_features_x(ls_features *f) {

@@ -28,6 +28,9 @@ ls_status ls_features_create(ls_comm *comm, const ls_trained *t, const ls_tree_r
                              bool training, ls_features **out) LS_MUST_CHECK;
 void ls_features_destroy(ls_features *f);
 
+/* Why the ranks of a machine share no memory, see ls_exchange_allocate; else NULL. */
+const char *ls_features_messages_why(const ls_features *f);
+
 /* x[all rows, columns of this rank], for the caller to fill before a pass; a row that is not used
  * in this pass holds any finite numbers, 0 in training. */
 float *ls_features_x(ls_features *f);

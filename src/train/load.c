@@ -142,6 +142,11 @@ static ls_status check_values(ls_run *run) {
     return st;
 }
 
+static void warn_of_messages(const ls_run *run, const char *why) {
+    if (why != NULL)
+        ls_warn(run->log, "the ranks exchange by messages, which takes longer: %s", why);
+}
+
 /* A rank goes on with the rows of its lanes. */
 void ls_run_front_rows(const ls_run *run, ls_tree_range *rows) {
     const ls_config_batch *b = &run->t->config.batch;
@@ -158,6 +163,8 @@ static ls_status create_features(ls_run *run) {
     LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *rows, "batch", &rows)));
     ls_run_front_rows(run, rows);
     ls_status st = ls_features_create(run->comm, run->t, rows, true, &run->features);
+    if (st == LS_OK)
+        warn_of_messages(run, ls_features_messages_why(run->features));
     ls_free(rows);
     return st;
 }
@@ -170,11 +177,10 @@ ls_status ls_run_plan_exchange(ls_run *run) {
     ls_tree_range *owned = NULL;
     LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *owned, "exchange", &owned)));
     ls_exchange_deal(ranks, m->block_edge, m->n_blocks, owned);
-    const ls_exchange_spec spec = {
-        .n_leaves = run->lanes.total,
-        .owned = owned,
-        .sharing = (size_t)run->t->config.parallel.sharing_ranks,
-        .slab = m->sharded != NULL || ranks == 1 ? m->weights : NULL};
+    const ls_exchange_spec spec = {.n_leaves = run->lanes.total,
+                                   .owned = owned,
+                                   .sharing = (size_t)run->t->config.parallel.sharing_ranks,
+                                   .slab = m->sharded != NULL || ranks == 1 ? m->weights : NULL};
     const ls_status st = ls_exchange_create(run->comm, &spec, &run->exchange);
     ls_free(owned);
     return st;
@@ -183,18 +189,15 @@ ls_status ls_run_plan_exchange(ls_run *run) {
 /* Brings the weights to the exchange's slab. */
 static ls_status allocate_exchange(ls_run *run) {
     ls_model *m = run->t->model;
-    const ls_tree_range own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm));
     const char *why = NULL;
     LS_TRY(ls_exchange_allocate(run->exchange, &why));
-    if (why != NULL)
-        ls_warn(run->log, "the ranks exchange by messages, which takes longer: %s", why);
+    warn_of_messages(run, why);
     for (size_t k = 0; k < run->lanes.n_roots; k++)
         run->gradient[k] = ls_exchange_root(run->exchange, k);
     float *slab = ls_exchange_slab(run->exchange);
     if (slab == m->weights)
         return LS_OK;
-    memcpy(slab + own.first, m->weights + own.first, own.count * sizeof *slab);
-    LS_TRY(ls_exchange_gather(run->exchange));
+    ls_exchange_fill(run->exchange, m->weights);
     ls_model_move(m, slab);
     return LS_OK;
 }

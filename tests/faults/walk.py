@@ -189,7 +189,7 @@ def try_place(place, root):
 # What the libraries call besides the functions that faults.c wraps, in words of a pattern.
 HARMLESS = {
     "it can not fail": r"mem\w+|str(?!error)\w+|_Exit|free|bsearch|qsort|tolower|time|mktime|gmtime_r|atoi|"
-                       r"clock_gettime|getpid|getenv|ferror|clearerr|dirfd|signal|sig\w+set|isatty|"
+                       r"clock_gettime|getpid|getenv|sched_yield|ferror|clearerr|dirfd|signal|sig\w+set|isatty|"
                        r"__isoc99_sscanf|sscanf|v?snprintf|__ctype_\w+|__errno_location|stdin|stdout|stderr",
     "arithmetic": r"cos|exp|expf|floor|fmax|fmin|log|log1p|log1pf|pow|rintf|sin|sincosf?|sqrt|sqrtf|tanhf|"
                   r"fmaf|log2|log2f|lround|llround|floorf|fmaxf|fminf|expm1f?|isnan|isinf|nan",

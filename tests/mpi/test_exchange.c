@@ -159,6 +159,23 @@ static void into_a_given_slab(void **state) {
     ls_free(slab);
 }
 
+static void filled(void **state) {
+    (void)state;
+    enum { FLOATS = 9024 };
+    ls_tree_range owned[64];
+    float *values = room(FLOATS);
+    fill(values, FLOATS, 5);
+    ls_exchange_deal((size_t)ls_comm_size(comm), slabs[3].edge, slabs[3].n_blocks, owned);
+    FOR_SHARING(k) {
+        ls_exchange *ex = create(owned, 8, sharing[k], NULL);
+        ls_exchange_fill(ex, values);
+        const bool same = memcmp(ls_exchange_slab(ex), values, FLOATS * sizeof *values) == 0;
+        ls_exchange_destroy(ex);
+        assert_true(same);
+    }
+    ls_free(values);
+}
+
 /* Reduce after reduce, without a gather between: roots are not written while others read them. */
 static size_t wrong_sums;
 static float *wanted;
@@ -174,8 +191,8 @@ static void compare(void *context, size_t first, size_t n, const float *sum) {
 static void reduce_after_reduce(void **state) {
     (void)state;
     enum { FLOATS = 40000, LANES = 9, ROUNDS = 20 };
-    const ls_tree_range mine = ls_share(LANES, (size_t)ls_comm_size(comm),
-                                        (size_t)ls_comm_rank(comm));
+    const ls_tree_range mine =
+        ls_share(LANES, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm));
     ls_tree_range owned[64], roots[LS_TREE_DEPTH_MAX];
     const size_t n = ls_tree_roots(LANES, mine.first, mine.first + mine.count, roots);
     ls_exchange_deal((size_t)ls_comm_size(comm), slabs[6].edge, slabs[6].n_blocks, owned);
@@ -256,8 +273,8 @@ static void bytes(void **state) {
                 size_t own = 0;
                 for (size_t r = first; r < end; r++)
                     own += owned[r].count;
-                want += 4.0 * (double)(n * (all - own) +
-                                       own * ((size + a_group - 1) / a_group - 1));
+                want +=
+                    4.0 * (double)(n * (all - own) + own * ((size + a_group - 1) / a_group - 1));
             }
             assert_true(total == want);
             ls_exchange_destroy(ex);
@@ -278,9 +295,11 @@ static void too_many_weights(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_the_trees),
-                                       cmocka_unit_test(one_lane_a_rank), cmocka_unit_test(bytes),
+                                       cmocka_unit_test(one_lane_a_rank),
+                                       cmocka_unit_test(bytes),
                                        cmocka_unit_test(owners_as_told),
                                        cmocka_unit_test(into_a_given_slab),
+                                       cmocka_unit_test(filled),
                                        cmocka_unit_test(reduce_after_reduce),
                                        cmocka_unit_test(too_many_weights)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)

@@ -150,13 +150,13 @@ static bool fails_on(point *p, FILE *stream) {
         return code;                                                                               \
     }
 
-/* No call: data that arrives with a wrong bit, the COUNT-th of those that only weights are long
- * enough for; gradients come as floats. */
+/* No call: data that arrives with a wrong bit, the COUNT-th of those that have the
+ * tag of updated weights (src/comm/exchange.c) and are too long for anything else. */
 POINT(wrong_weights, 0)
 static unsigned char *received;
 
-static void note_received(void *data, int n, MPI_Datatype type) {
-    if (type == MPI_BYTE && n >= 16384 && fails(&point_wrong_weights))
+static void note_received(void *data, int n, int tag) {
+    if (tag == 4096 && n >= 4096 && fails(&point_wrong_weights))
         received = data;
 }
 
@@ -176,6 +176,7 @@ WRAP(int, ftruncate, EIO, -1, (int fd, off_t size), (fd, size))
 WRAP(char *, getcwd, ENOENT, NULL, (char *path, size_t size), (path, size))
 WRAP(int, link, EIO, -1, (const char *old, const char *new), (old, new))
 WRAP(off_t, lseek, EIO, -1, (int fd, off_t place, int from), (fd, place, from))
+WRAP(int, memfd_create, ENOMEM, -1, (const char *name, unsigned flags), (name, flags))
 WRAP(int, mkdir, ENOSPC, -1, (const char *path, mode_t mode), (path, mode))
 WRAP(DIR *, opendir, EIO, NULL, (const char *path), (path))
 WRAP(ssize_t, pread, EIO, -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
@@ -333,6 +334,8 @@ WRAP_MPI(Allgather,
 WRAP_MPI(Allreduce,
          (const void *mine, void *sum, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm),
          (mine, sum, n, type, op, comm))
+WRAP_MPI(Bcast, (void *data, int n, MPI_Datatype type, int root, MPI_Comm comm),
+         (data, n, type, root, comm))
 WRAP_MPI(Comm_dup, (MPI_Comm comm, MPI_Comm *out), (comm, out))
 WRAP_MPI(Comm_free, (MPI_Comm * comm), (comm))
 WRAP_MPI(Comm_rank, (MPI_Comm comm, int *rank), (comm, rank))
@@ -351,7 +354,7 @@ WRAP_MPI(Iprobe, (int from, int tag, MPI_Comm comm, int *there, MPI_Status *stat
 WRAP_MPI_THEN(Irecv,
               (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
                MPI_Request *request),
-              (data, n, type, from, tag, comm, request), note_received(data, n, type))
+              (data, n, type, from, tag, comm, request), note_received(data, n, tag))
 WRAP_MPI(Isend,
          (const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
           MPI_Request *request),

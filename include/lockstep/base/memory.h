@@ -20,8 +20,8 @@ ls_status ls_alloc(size_t count, size_t size, const char *what, void *out) LS_MU
 /* Frees what ls_alloc gave; safe on NULL. */
 void ls_free(void *p);
 
-/* Sets bytes to 0 by all threads, huge page by huge page: where memory is touched for the first time
- * it comes to be near them. */
+/* Sets bytes to 0 by all threads, huge page by huge page: where memory is touched for the first
+ * time it comes to be near them. */
 void ls_zero(void *memory, size_t bytes);
 
 /* Grows *array (of *capacity elements) so that it holds at least wanted elements; keeps the

@@ -57,6 +57,9 @@ float *ls_exchange_root(ls_exchange *ex, size_t i);
  * between reduce and gather, and reads all of it after a gather. */
 float *ls_exchange_slab(ls_exchange *ex);
 
+/* The slab takes these values, which all ranks have alike. Sends nothing. Collective. */
+void ls_exchange_fill(ls_exchange *ex, const float *values);
+
 /* Gives the sums over all leaves of the range that this rank owns, piece by piece while each is in
  * the cache: sum[j] belongs to float first + j of the slab. Called by any thread. */
 typedef void ls_exchange_use(void *context, size_t first, size_t n, const float *sum);

@@ -50,8 +50,8 @@ typedef struct ls_model {
     size_t slab_floats;   /* with padding */
     size_t shared_floats; /* of these */
     size_t n_blocks;
-    size_t *block_edge; /* [n_blocks + 1], of the shared floats */
-    float *weights;     /* [slab_floats] */
+    size_t *block_edge;    /* [n_blocks + 1], of the shared floats */
+    float *weights;        /* [slab_floats] */
     bool weights_are_lent; /* they are in memory that somebody else owns */
     /* NULL where every rank holds all columns; else the parameter whose columns are spread. */
     const ls_param *sharded;

@@ -41,8 +41,8 @@ typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
 typedef enum ls_strategy { LS_STRATEGY_AUTO, LS_STRATEGY_DATA, LS_STRATEGY_FEATURES } ls_strategy;
 
 typedef struct ls_config_parallel {
-    int strategy;        /* ls_strategy; AUTO until the inputs are known */
-    int64_t check_every; /* steps */
+    int strategy;          /* ls_strategy; AUTO until the inputs are known */
+    int64_t check_every;   /* steps */
     int64_t sharing_ranks; /* 0: all of a machine */
 } ls_config_parallel;
 
