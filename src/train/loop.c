@@ -150,7 +150,7 @@ static ls_status run_epoch(ls_run *run, bool *stop) {
     LS_TRY(ls_agree(run->comm,
                     ls_progress_create(run->log, what, "rows", (double)run->n_rows[0], &progress)));
     ls_sampler_begin_epoch(run->sampler, (uint32_t)state->epoch);
-    run->wait_s = 0;
+    run->times = (ls_step_times){0};
     ls_status st = run_steps(run, progress, stop);
     ls_progress_clear(progress); /* the table's line tells the rest */
     return st;

@@ -48,6 +48,22 @@ typedef struct ls_batch {
 enum { STOP_ASKED, SAVE_ASKED, WEIGHTS_SUM, RANK_NUMBERS };
 enum { LANE_LOSS, LANE_CORRECT, LANE_NUMBERS };
 
+/* Where the time of steps goes. A first layer that is spread updates its weights in BACKWARD: tile
+ * by tile, as their gradient is formed. */
+typedef enum ls_phase {
+    LS_PHASE_GATHER, /* of the batch's rows */
+    LS_PHASE_FORWARD,
+    LS_PHASE_BACKWARD,
+    LS_PHASE_UPDATE, /* with the sums over ranks, and what is sent */
+    LS_PHASES
+} ls_phase;
+
+typedef struct ls_step_times {
+    double phase_s[LS_PHASES]; /* without waiting */
+    double wait_s;             /* for the other ranks */
+    double now_s, waited_s;    /* at the last change of phase */
+} ls_step_times;
+
 typedef struct ls_run {
     ls_comm *comm;
     ls_log *log;
@@ -74,7 +90,7 @@ typedef struct ls_run {
     double counted;        /* the clock up to which the state's seconds count */
     double *message;       /* what the ranks tell each other in a step */
     size_t *message_bytes; /* [ranks] */
-    double wait_s;         /* of this epoch's steps, for the other ranks */
+    ls_step_times times;   /* of this epoch's steps */
 
     ls_blocks *val; /* NULL where there are no validation rows */
     double *spread; /* [targets] of the validation rows, or NULL */
@@ -110,7 +126,7 @@ typedef struct ls_requests {
  * Collective. Errors: ERR_DIVERGED. */
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) LS_MUST_CHECK;
 
-/* The seconds of run->wait_s, the mean over ranks. Collective. */
+/* The seconds of run->times.wait_s, the mean over ranks. Collective. */
 ls_status ls_run_mean_wait(ls_run *run, double *seconds) LS_MUST_CHECK;
 
 /* loop.c: epochs to the end. Collective. */

@@ -5,11 +5,26 @@
 #include <math.h>
 #include <string.h>
 
+#include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/math/vector.h"
 #include "lockstep/optim/optimizer.h"
 #include "run.h"
+
+static void begin_step(ls_run *run) {
+    run->times.now_s = ls_clock_s();
+    run->times.waited_s = ls_comm_waited_s(run->comm);
+}
+
+/* The time since the last change belongs to this phase. */
+static void end_phase(ls_run *run, ls_phase phase) {
+    ls_step_times *t = &run->times, before = *t;
+    begin_step(run);
+    const double waited = t->waited_s - before.waited_s;
+    t->wait_s += waited;
+    t->phase_s[phase] += t->now_s - before.now_s - waited;
+}
 
 /* Where a rank's part of the message begins. */
 static double *part_of(const ls_run *run, int rank) {
@@ -81,6 +96,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     gather_targets(run, rows);
     if (run->features == NULL) {
         ls_gather_rows(rows, m->in_size, run->shard.x, b->slot, b->x);
+        end_phase(run, LS_PHASE_GATHER);
         return LS_OK;
     }
     const float *y = NULL;
@@ -89,6 +105,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     spread_batch(run);
     ls_gather_rows((size_t)run->t->config.batch.size, m->in_size, run->shard.x, b->all_slot,
                    ls_features_x(run->features));
+    end_phase(run, LS_PHASE_GATHER);
     LS_TRY(ls_features_forward(run->features, &all, &y));
     close_gaps(run, front_units(m), y, b->x);
     return LS_OK;
@@ -142,6 +159,7 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
                      a->logits_gradient, b->row_loss, b->lane_loss);
+    end_phase(run, LS_PHASE_FORWARD);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
@@ -155,6 +173,7 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     const float *dy = ls_model_backward(t->model, a, pass, b->x, run->gradient);
     if (run->features != NULL)
         front_backward(run, pass, dy);
+    end_phase(run, LS_PHASE_BACKWARD);
 }
 
 /* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
@@ -206,14 +225,18 @@ static ls_status update(ls_run *run) {
     run->t->state.step++;
     LS_TRY(ls_exchange_reduce(run->exchange, update_own, run));
     LS_TRY(ls_exchange_gather(run->exchange));
+    end_phase(run, LS_PHASE_UPDATE);
     if (run->features == NULL)
         return LS_OK;
-    return ls_features_backward(run->features, update_tile, run);
+    LS_TRY(ls_features_backward(run->features, update_tile, run));
+    end_phase(run, LS_PHASE_BACKWARD);
+    return LS_OK;
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
+    begin_step(run);
     size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
     size_t lanes = run->lanes.mine.count, base = own_base(run);
     for (size_t l = 0; l <= lanes; l++)
@@ -224,7 +247,6 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                     .epoch = (uint32_t)state->epoch,
                     .position = b->position + base,
                     .lanes = &run->lanes};
-    const double waited = ls_comm_waited_s(run->comm);
     double loss, correct;
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
@@ -243,7 +265,6 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     state->train_correct += correct;
     state->train_rows += (double)count;
     state->epoch_step = step + 1;
-    run->wait_s += ls_comm_waited_s(run->comm) - waited;
     return LS_OK;
 }
 
@@ -252,7 +273,7 @@ ls_status ls_run_mean_wait(ls_run *run, double *seconds) {
     size_t ranks = (size_t)ls_comm_size(run->comm);
     for (size_t r = 0; r < ranks; r++)
         run->message_bytes[r] = sizeof *run->message;
-    run->message[ls_comm_rank(run->comm)] = run->wait_s;
+    run->message[ls_comm_rank(run->comm)] = run->times.wait_s;
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
     *seconds = ls_tree_sum(run->message, ranks, 1) / (double)ranks;
     return LS_OK;
