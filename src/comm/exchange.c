@@ -20,12 +20,12 @@
 /* The slab and the roots begin at pages of their own. */
 #define PAGE_FLOATS ((size_t)1024)
 
-/* Rank r owns the blocks that begin in [n * r / size, n * (r + 1) / size) of the slab. */
-void ls_exchange_deal(size_t size, const size_t *edge, size_t n_blocks, ls_tree_range *owned) {
+/* Rank r owns the blocks that begin in [n * r / ranks, n * (r + 1) / ranks) of the slab. */
+void ls_exchange_deal(size_t ranks, const size_t *edge, size_t n_blocks, ls_tree_range *owned) {
     size_t block = 0, n = edge[n_blocks];
-    for (size_t r = 0; r < size; r++) {
-        size_t first = edge[block], end = ls_share(n, size, r).first + ls_share(n, size, r).count;
-        while (block < n_blocks && (edge[block] < end || r + 1 == size))
+    for (size_t r = 0; r < ranks; r++) {
+        size_t first = edge[block], end = ls_share(n, ranks, r).first + ls_share(n, ranks, r).count;
+        while (block < n_blocks && (edge[block] < end || r + 1 == ranks))
             block++;
         owned[r] = (ls_tree_range){first, edge[block] - first};
     }

@@ -136,7 +136,7 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
     }
     ls_buffer_addf(out, "            %-22s %10s on rank 0\n", "together",
                    ls_print_bytes(total, text));
-    ls_buffer_addf(out, "traffic     %s sent to others a rank and step (strategy %s)\n",
+    ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy %s)\n",
                    ls_print_bytes((double)(ls_exchange_bytes(run->exchange) + facts->sent), text),
                    features ? "features" : "data");
 }
