@@ -124,6 +124,11 @@ static void add_tile(tile_at a, tile_at b, size_t height, size_t width) {
 /* Forms one tile of a lane's own sum. */
 typedef void lane_kernel(const void *context, size_t first_row, size_t rows, tile_at c);
 
+/* Where the calling thread forms a result that is not kept. */
+static tile_at scratch_tile(const ls_lanes *lanes, size_t width) {
+    return (tile_at){ls_lanes_scratch(lanes), width};
+}
+
 /* Runs a root's program on one tile: the bottom of the stack is the result itself, further open
  * sums lie in scratch. An empty lane is +0 and calls no kernel. */
 static void run_program(const ls_segments *rows, const ls_lanes *lanes,
@@ -133,7 +138,7 @@ static void run_program(const ls_segments *rows, const ls_lanes *lanes,
     size_t top = 0;
     tile_at level[LS_TREE_DEPTH_MAX + 1] = {result};
     for (size_t i = 1; i < lanes->depth; i++)
-        level[i] = (tile_at){scratch + (i - 1) * lanes->tile_floats, width};
+        level[i] = (tile_at){scratch + i * lanes->tile_floats, width};
     for (size_t i = 0; i < program->count; i++) {
         if (program->op[i] == LS_TREE_ADD) {
             top--;
@@ -164,9 +169,30 @@ static void weight_kernel(const void *context, size_t first_row, size_t rows, ti
                            t->x + first_row * t->in + t->i, t->in, c.at, c.stride});
 }
 
-void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                             size_t in, size_t out, const float *x, const float *dy,
-                             float *const *dw) {
+/* Where the tiles of dW go: into the roots' arrays, or through scratch to whoever uses them. */
+typedef struct weight_sink {
+    float *const *dw; /* [roots][out, in]; NULL: */
+    ls_tile_use *use;
+    void *context;
+} weight_sink;
+
+static void finish_weights(const weight_tile *t, const ls_segments *rows, const ls_lanes *lanes,
+                           const weight_sink *sink) {
+    if (sink->dw == NULL) {
+        const tile_at result = scratch_tile(lanes, t->width);
+        run_program(rows, lanes, &lanes->roots[0], result, t->height, t->width, weight_kernel, t);
+        sink->use(sink->context, &(ls_tile){result.at, t->o, t->height, t->i, t->width});
+        return;
+    }
+    for (size_t k = 0; k < lanes->n_roots; k++)
+        run_program(rows, lanes, &lanes->roots[k],
+                    (tile_at){sink->dw[k] + t->o * t->in + t->i, t->in}, t->height, t->width,
+                    weight_kernel, t);
+}
+
+static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                         size_t in, size_t out, const float *x, const float *dy,
+                         const weight_sink *sink) {
     const size_t down = tiles(out, LS_TILE_WEIGHT_OUT);
     const size_t length = tile_length(g, in, LS_TILE_WEIGHT_IN, down), across = tiles(in, length);
 #pragma omp parallel
@@ -175,21 +201,31 @@ void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t u = 0; u < across; u++)
             for (size_t v = 0; v < down; v++) {
-                size_t i = u * length, o = v * LS_TILE_WEIGHT_OUT;
-                weight_tile t = {g,
-                                 x,
-                                 dy,
-                                 in,
-                                 out,
-                                 i,
-                                 o,
-                                 minimum(LS_TILE_WEIGHT_OUT, out - o),
-                                 minimum(length, in - i)};
-                for (size_t k = 0; k < lanes->n_roots; k++)
-                    run_program(rows, lanes, &lanes->roots[k], (tile_at){dw[k] + o * in + i, in},
-                                t.height, t.width, weight_kernel, &t);
+                const size_t i = u * length, o = v * LS_TILE_WEIGHT_OUT;
+                const weight_tile t = {g,
+                                       x,
+                                       dy,
+                                       in,
+                                       out,
+                                       i,
+                                       o,
+                                       minimum(LS_TILE_WEIGHT_OUT, out - o),
+                                       minimum(length, in - i)};
+                finish_weights(&t, rows, lanes, sink);
             }
     }
+}
+
+void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                             size_t in, size_t out, const float *x, const float *dy,
+                             float *const *dw) {
+    walk_weights(g, rows, lanes, in, out, x, dy, &(weight_sink){.dw = dw});
+}
+
+void ls_gemm_backward_weight_tiles(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                                   size_t in, size_t out, const float *x, const float *dy,
+                                   ls_tile_use *use, void *context) {
+    walk_weights(g, rows, lanes, in, out, x, dy, &(weight_sink){.use = use, .context = context});
 }
 
 /* ---- sums over columns ---- */

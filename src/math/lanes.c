@@ -13,7 +13,7 @@ ls_status ls_lanes_create(size_t total, ls_tree_range mine, ls_lanes *out) {
     ls_tree_range roots[LS_TREE_DEPTH_MAX];
     ls_lanes lanes = {.total = total,
                       .mine = mine,
-                      .depth = 2,
+                      .depth = 1,
                       .tile_floats = (size_t)LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
                       .n_threads = (size_t)ls_math_threads()};
     lanes.n_roots = ls_tree_roots(total, mine.first, mine.first + mine.count, roots);
@@ -41,18 +41,18 @@ void ls_lanes_free(ls_lanes *lanes) {
     *lanes = (ls_lanes){0};
 }
 
-/* A tree over n leaves has log2(n) sums open beside the one that it is about, rounded up. */
+/* A tree over n leaves has log2(n) sums open beside the result, rounded up. */
 size_t ls_lanes_scratch_most(size_t total) {
     ls_lanes lanes = {.depth = 2,
                       .tile_floats = (size_t)LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
                       .n_threads = (size_t)ls_math_threads()};
-    for (size_t n = 2; n < total; n *= 2)
+    for (size_t n = 1; n < total; n *= 2)
         lanes.depth++;
     return ls_lanes_scratch_bytes(&lanes);
 }
 
 size_t ls_lanes_scratch_bytes(const ls_lanes *lanes) {
-    return lanes->n_threads * (lanes->depth - 1) * lanes->tile_floats * sizeof(float);
+    return lanes->n_threads * lanes->depth * lanes->tile_floats * sizeof(float);
 }
 
 float *ls_lanes_scratch(const ls_lanes *lanes) {
@@ -61,5 +61,5 @@ float *ls_lanes_scratch(const ls_lanes *lanes) {
 #else
     size_t thread = 0;
 #endif
-    return lanes->scratch + thread * (lanes->depth - 1) * lanes->tile_floats;
+    return lanes->scratch + thread * lanes->depth * lanes->tile_floats;
 }

@@ -93,7 +93,7 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
 }
 
 const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass,
-                               const float *x, float *const *gradient) {
+                               const float *x, const ls_gradients *gradients) {
     const float *dy = a->logits_gradient;
     for (size_t i = active_end(m, a); i-- > a->first;) {
         const ls_layer *l = &m->layers[i];
@@ -104,7 +104,7 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                           .state = a->state[i],
                           .dy = dy,
                           .dx = dx,
-                          .gradient = gradient};
+                          .gradients = gradients};
         l->type->backward(l, pass, &io);
         dy = dx;
     }

@@ -1,7 +1,9 @@
-/* One training step: gather, forward, loss, backward, agree, sum over lanes, update, gather.
+/* One training step: gather, forward, loss, agree, backward, sum over lanes, update, gather.
  *
  * Agreement rides with the losses: in one message every rank tells what it asks for, and its lanes'
- * losses and counts; all ranks then come to the same decision. */
+ * losses and counts; all ranks then come to the same decision. It goes round before the backward
+ * pass, since this may update weights already: those that a rank has for itself, tile by tile while
+ * their gradient is in the cache. */
 #include <math.h>
 #include <string.h>
 
@@ -148,8 +150,8 @@ static ls_status compare_weights(const ls_run *run) {
     return LS_OK;
 }
 
-/* Forward, loss and backward of this rank's lanes; fills its part of the message. */
-static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
+/* Forward and loss of this rank's lanes; fills its part of the message. */
+static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
     const ls_trained *t = run->t;
     ls_batch *b = &run->batch;
     ls_activations *a = run->activations;
@@ -159,7 +161,6 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
                      a->logits_gradient, b->row_loss, b->lane_loss);
-    end_phase(run, LS_PHASE_FORWARD);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
@@ -170,10 +171,7 @@ static void compute(ls_run *run, const ls_pass *pass, size_t count, const ls_req
         for (size_t r = b->own_first[l]; b->label != NULL && r < b->own_first[l + 1]; r++)
             lane[LANE_CORRECT] += ls_predicted_class(t, z + r * out) == b->label[r];
     }
-    const float *dy = ls_model_backward(t->model, a, pass, b->x, run->gradient);
-    if (run->features != NULL)
-        front_backward(run, pass, dy);
-    end_phase(run, LS_PHASE_BACKWARD);
+    end_phase(run, LS_PHASE_FORWARD);
 }
 
 /* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
@@ -201,16 +199,42 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
-/* The weights that are spread have their gradient where they are: each tile of it updates its part
- * of them at once. */
-static void update_tile(void *context, const ls_tile *t) {
-    const ls_run *run = context;
-    const ls_model *m = run->t->model;
+/* A tile of the gradient of weights[.., columns] updates its part of them. */
+static void update_tile(const ls_run *run, const ls_tile *t, size_t columns, float *weights,
+                        float *const *slot) {
     for (size_t r = 0; r < t->rows; r++)
         ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step,
-                                 (t->first_row + r) * m->in_size + t->first_column, t->width,
-                                 m->weights + m->sharded->offset, t->tile + r * t->width,
-                                 run->optimizer.sharded);
+                                 (t->first_row + r) * columns + t->first_column, t->width, weights,
+                                 t->tile + r * t->width, slot);
+}
+
+static void update_spread_tile(void *context, const ls_tile *t) {
+    const ls_run *run = context;
+    const ls_model *m = run->t->model;
+    update_tile(run, t, m->in_size, m->weights + m->sharded->offset, run->optimizer.sharded);
+}
+
+static void update_own_tile(void *context, size_t offset, size_t columns, const ls_tile *t) {
+    const ls_run *run = context;
+    float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
+    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
+        slot[k] = run->optimizer.slot[k] + offset;
+    update_tile(run, t, columns, run->t->model->weights + offset, slot);
+}
+
+/* Where nobody else has gradients to add. */
+static bool updates_tiles(const ls_run *run) {
+    return ls_comm_size(run->comm) == 1;
+}
+
+static void backward(ls_run *run, const ls_pass *pass) {
+    const ls_gradients gradients = {run->gradient, updates_tiles(run) ? update_own_tile : NULL,
+                                    run};
+    const float *dy =
+        ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
+    if (run->features != NULL)
+        front_backward(run, pass, dy);
+    end_phase(run, LS_PHASE_BACKWARD);
 }
 
 /* The weights that this rank owns, of those that all have alike. */
@@ -221,14 +245,26 @@ static void update_own(void *context, size_t first, size_t n, const float *sum) 
                              run->t->model->weights + own, sum, run->optimizer.slot);
 }
 
+/* What has no tiles: biases and the like. */
+static void update_rest(ls_run *run) {
+    const ls_model *m = run->t->model;
+    for (size_t p = 0; p < m->n_params; p++)
+        if (m->params[p].rank != 2)
+            update_own(run, m->params[p].offset, m->params[p].count,
+                       run->gradient[0] + m->params[p].offset);
+}
+
 static ls_status update(ls_run *run) {
-    run->t->state.step++;
-    LS_TRY(ls_exchange_reduce(run->exchange, update_own, run));
-    LS_TRY(ls_exchange_gather(run->exchange));
+    if (updates_tiles(run)) {
+        update_rest(run);
+    } else {
+        LS_TRY(ls_exchange_reduce(run->exchange, update_own, run));
+        LS_TRY(ls_exchange_gather(run->exchange));
+    }
     end_phase(run, LS_PHASE_UPDATE);
     if (run->features == NULL)
         return LS_OK;
-    LS_TRY(ls_features_backward(run->features, update_tile, run));
+    LS_TRY(ls_features_backward(run->features, update_spread_tile, run));
     end_phase(run, LS_PHASE_BACKWARD);
     return LS_OK;
 }
@@ -251,7 +287,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
     LS_TRY(gather_batch(run, &pass, b->own_first[lanes]));
-    compute(run, &pass, count, requests);
+    forward(run, &pass, count, requests);
     LS_TRY(exchange_message(run, &loss, &correct, requests));
     if (!isfinite(loss))
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
@@ -260,6 +296,8 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                        "lower the learning rate, or standardize the data%s",
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
+    state->step++;
+    backward(run, &pass);
     LS_TRY(update(run));
     state->train_loss += loss;
     state->train_correct += correct;

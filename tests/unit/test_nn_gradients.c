@@ -62,6 +62,7 @@ static const struct {
 typedef struct layer_check {
     const ls_layer *layer;
     ls_pass pass;
+    ls_gradients gradients;
     ls_layer_io io;
     float *x, *weights, *gradient, *c, *dx;
 } layer_check;
@@ -87,6 +88,30 @@ static void check_gradient(const char *what, objective *f, void *context, float 
     }
 }
 
+/* Puts a tile where a gradient that is stored would have it. */
+static void put_tile(void *context, size_t offset, size_t columns, const ls_tile *t) {
+    float *slab = context;
+    for (size_t r = 0; r < t->rows; r++)
+        memcpy(slab + offset + (t->first_row + r) * columns + t->first_column,
+               t->tile + r * t->width, t->width * sizeof *slab);
+}
+
+/* Gradients of matrices that are handed out tile by tile are those that are stored, bit by bit; the
+ * others are stored. */
+static void check_tiles(layer_check *k, const ls_model *m) {
+    float *other = room(m->slab_floats, sizeof(float)), *root = room(m->slab_floats, sizeof(float));
+    const ls_layer *l = k->layer;
+    k->gradients = (ls_gradients){&root, put_tile, other};
+    l->type->backward(l, &k->pass, &k->io);
+    for (size_t p = 0; p < m->n_params; p++)
+        for (size_t q = 0; q < l->n_params; q++)
+            if (m->params[p].offset == l->offset[q])
+                assert_memory_equal((m->params[p].rank == 2 ? other : root) + l->offset[q],
+                                    k->gradient + l->offset[q], m->params[p].count * sizeof(float));
+    ls_free(other);
+    ls_free(root);
+}
+
 static void check_layer(const ls_model *m, size_t index) {
     ls_lanes lanes;
     layer_check k = {.layer = &m->layers[index]};
@@ -104,7 +129,8 @@ static void check_layer(const ls_model *m, size_t index) {
                          .state = room(ROWS * m->plans[index].state_bytes, 1),
                          .dy = k.c,
                          .dx = k.dx,
-                         .gradient = &k.gradient};
+                         .gradients = &k.gradients};
+    k.gradients.root = &k.gradient;
     fill_off_kinks(k.x, ROWS * l->in_size, 1);
     fill_off_kinks(k.c, ROWS * l->out_size, 2);
     fill_off_kinks(k.weights, m->slab_floats, 3);
@@ -120,6 +146,7 @@ static void check_layer(const ls_model *m, size_t index) {
                                k.gradient + l->offset[q], m->params[p].count);
     k.io.dx = NULL; /* not wanted */
     l->type->backward(l, &k.pass, &k.io);
+    check_tiles(&k, m);
     ls_free(k.io.y);
     ls_free(k.io.state);
     ls_free(k.x);
@@ -313,7 +340,7 @@ static void whole_models(void **state) {
         k.direction = direction;
         memcpy(k.origin, k.model->weights, n * sizeof(float));
         (void)model_loss(&k, k.a->logits_gradient);
-        ls_model_backward(k.model, k.a, &k.pass, k.x, &gradient);
+        ls_model_backward(k.model, k.a, &k.pass, k.x, &(ls_gradients){.root = &gradient});
         check_model(&k, gradient);
         ls_free(gradient);
         ls_free(direction);

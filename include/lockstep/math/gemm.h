@@ -53,20 +53,6 @@ void ls_gemm_forward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *b
                              const size_t *edge, size_t out, const float *x, const float *w,
                              float *const *z);
 
-/* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
- * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */
-typedef struct ls_tile {
-    const float *tile;
-    size_t first_row, rows, first_column, width;
-} ls_tile;
-typedef void ls_tile_use(void *context, const ls_tile *tile);
-
-/* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. It is
- * never there as a whole: `use` gets each tile while it is in the cache, every element once. */
-void ls_gemm_backward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *blocks,
-                              const size_t *edge, size_t out, const float *x, const float *dy,
-                              ls_tile_use *use, void *context);
-
 /* dx[B, in] = dy[B, out] w. */
 void ls_gemm_backward_input(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
                             const float *dy, const float *w, float *dx);
@@ -76,6 +62,26 @@ void ls_gemm_backward_input(const ls_gemm *gemm, const ls_segments *rows, size_t
 void ls_gemm_backward_weight(const ls_gemm *gemm, const ls_segments *rows, const ls_lanes *lanes,
                              size_t in, size_t out, const float *x, const float *dy,
                              float *const *dw);
+
+/* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
+ * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */
+typedef struct ls_tile {
+    const float *tile;
+    size_t first_row, rows, first_column, width;
+} ls_tile;
+typedef void ls_tile_use(void *context, const ls_tile *tile);
+
+/* The same for the one root of all lanes. dw is never there as a whole: `use` gets each tile while
+ * it is in the cache, every element once. */
+void ls_gemm_backward_weight_tiles(const ls_gemm *gemm, const ls_segments *rows,
+                                   const ls_lanes *lanes, size_t in, size_t out, const float *x,
+                                   const float *dy, ls_tile_use *use, void *context);
+
+/* dw[out, columns] = dy[B, out]^T x[B, columns], in tiles that no edge of a block crosses. `use`
+ * gets them, as above. */
+void ls_gemm_backward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *blocks,
+                              const size_t *edge, size_t out, const float *x, const float *dy,
+                              ls_tile_use *use, void *context);
 
 /* db[i][out] = the same sum of the columns of dy. */
 void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,

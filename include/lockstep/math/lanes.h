@@ -16,17 +16,18 @@ typedef struct ls_lanes {
     ls_tree_range mine;     /* this rank's lanes */
     size_t n_roots;         /* subtrees that cover them */
     ls_tree_program *roots; /* [n_roots] */
-    size_t depth;           /* open sums at once, at most; 2 or more: one is for a tile's result */
+    size_t depth;           /* open sums at once, at most: the result is one of them */
     size_t tile_floats;     /* room for one open sum */
     size_t n_threads;
-    float *scratch; /* [n_threads][depth - 1][tile_floats] */
+    float *scratch; /* [n_threads][depth][tile_floats] */
 } ls_lanes;
 
 /* Errors: ERR_MEMORY. */
 ls_status ls_lanes_create(size_t total, ls_tree_range mine, ls_lanes *out) LS_MUST_CHECK;
 void ls_lanes_free(ls_lanes *lanes);
 
-/* The calling thread's scratch: depth - 1 buffers of tile_floats. */
+/* The calling thread's scratch: depth buffers of tile_floats, the first for a result that is not
+ * kept. */
 float *ls_lanes_scratch(const ls_lanes *lanes);
 
 /* Bytes that ls_lanes_create takes for `depth` open sums. */

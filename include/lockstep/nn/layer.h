@@ -72,16 +72,29 @@ typedef struct ls_layer {
     size_t offset[LS_LAYER_PARAMS_MAX]; /* of each parameter in a slab */
 } ls_layer;
 
+/* A tile of the gradient of the parameter [.., columns] that begins at offset of a slab, see
+ * math/gemm.h: whoever gets it may change that part of the parameter. Called by any thread. */
+typedef void ls_gradient_use(void *context, size_t offset, size_t columns, const ls_tile *tile);
+
+/* Where gradients go. */
+typedef struct ls_gradients {
+    float *const *root; /* [roots] slabs */
+    /* NULL, or takes those of matrices, which root then does not get. Only where one root is of all
+     * lanes. */
+    ls_gradient_use *use;
+    void *context;
+} ls_gradients;
+
 /* The arrays of one call. Gradients are written, not added: root i's slab receives the sum over
  * the lanes of that root. */
 typedef struct ls_layer_io {
-    const float *weights;   /* the model's slab */
-    const float *x;         /* [B, in] */
-    float *y;               /* [B, out] */
-    void *state;            /* [B, state_bytes] */
-    const float *dy;        /* [B, out]; backward */
-    float *dx;              /* [B, in], NULL: not wanted; backward */
-    float *const *gradient; /* [roots] slabs; backward */
+    const float *weights;          /* the model's slab */
+    const float *x;                /* [B, in] */
+    float *y;                      /* [B, out] */
+    void *state;                   /* [B, state_bytes] */
+    const float *dy;               /* [B, out]; backward */
+    float *dx;                     /* [B, in], NULL: not wanted; backward */
+    const ls_gradients *gradients; /* backward */
 } ls_layer_io;
 
 /* What a layer does to the columns of its input: whether they can be on different ranks. */

@@ -112,10 +112,10 @@ size_t ls_activations_bytes(const ls_model *model, size_t first, size_t end, siz
 const float *ls_model_forward(const ls_model *model, ls_activations *a, const ls_pass *pass,
                               const float *x);
 
-/* From a->logits_gradient, that of the last layer that a pass runs, back to layer a->first, into
- * the gradient slabs of the rank's roots; x as above. Returns the gradient of x, or NULL where
+/* From a->logits_gradient, that of the last layer that a pass runs, back to layer a->first, to
+ * where gradients go; x as above. Returns the gradient of x, or NULL where
  * a->first is 0: nobody wants that of the data. */
 const float *ls_model_backward(const ls_model *model, ls_activations *a, const ls_pass *pass,
-                               const float *x, float *const *gradient);
+                               const float *x, const ls_gradients *gradients);
 
 #endif

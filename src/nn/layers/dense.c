@@ -67,20 +67,43 @@ static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *i
                     io->weights + l->offset[WEIGHT], bias, io->y);
 }
 
+/* A tile of W's gradient, on its way. */
+typedef struct weight_use {
+    const ls_gradients *gradients;
+    size_t offset, columns;
+} weight_use;
+
+static void use_weight_tile(void *context, const ls_tile *tile) {
+    const weight_use *u = context;
+    u->gradients->use(u->gradients->context, u->offset, u->columns, tile);
+}
+
+/* d[k] = where parameter p is in the slab of root k. */
+static void find_param(const ls_layer *l, size_t p, const ls_pass *pass, const ls_gradients *g,
+                       float **d) {
+    for (size_t k = 0; k < pass->lanes->n_roots; k++)
+        d[k] = g->root[k] + l->offset[p];
+}
+
+/* The gradient of x first: it needs the weights as they were. */
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     float *d[LS_TREE_DEPTH_MAX];
-    for (size_t i = 0; i < pass->lanes->n_roots; i++)
-        d[i] = io->gradient[i] + l->offset[WEIGHT];
-    ls_gemm_backward_weight(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size, io->x,
-                            io->dy, d);
-    if (l->n_params > BIAS) {
-        for (size_t i = 0; i < pass->lanes->n_roots; i++)
-            d[i] = io->gradient[i] + l->offset[BIAS];
-        ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
-    }
+    weight_use use = {io->gradients, l->offset[WEIGHT], l->in_size};
     if (io->dx != NULL)
         ls_gemm_backward_input(l->gemm, &pass->rows, l->in_size, l->out_size, io->dy,
                                io->weights + l->offset[WEIGHT], io->dx);
+    if (l->n_params > BIAS) {
+        find_param(l, BIAS, pass, io->gradients, d);
+        ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
+    }
+    if (io->gradients->use != NULL) {
+        ls_gemm_backward_weight_tiles(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size,
+                                      io->x, io->dy, use_weight_tile, &use);
+        return;
+    }
+    find_param(l, WEIGHT, pass, io->gradients, d);
+    ls_gemm_backward_weight(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size, io->x,
+                            io->dy, d);
 }
 
 const ls_layer_type ls_layer_dense = {
