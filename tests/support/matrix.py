@@ -122,6 +122,7 @@ def factors(program):
         "ranks": outside(*RANKS),
         "threads": outside(*THREADS),
         "start": outside("straight", "inside", "between"),  # resumed inside an epoch, between two
+        "sharing": these("parallel.sharing_ranks", 0, 1, 2, 3, decides=False),
         "background": these("checkpoint.background", True, False, decides=False),
     }
 
