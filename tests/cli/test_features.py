@@ -1,8 +1,8 @@
 # processors: 2
 # timeout: 300
 """Strategy features: the ranks share the columns of a wide first layer. That its bits do not depend
-on ranks and threads is shown in test_bits.py and test_resume_exact.py; here that it computes what
-strategy data computes, when it is chosen, and what is refused."""
+on ranks and threads is shown in test_matrix.py; here that it computes what strategy data computes,
+when it is chosen, and what is refused."""
 import json
 
 import h5py

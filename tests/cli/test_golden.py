@@ -17,6 +17,7 @@ import tempfile
 
 import experiments
 import lockstep_test
+import options
 
 FILE = os.path.join(lockstep_test.SOURCE, "tests", "cli", "golden.json")
 
@@ -46,7 +47,24 @@ def stored():
         return json.load(f)
 
 
+def words(config):
+    """All names in a config: keys and texts."""
+    if isinstance(config, dict):
+        return set(config) | {w for v in config.values() for w in words(v)}
+    if isinstance(config, list):
+        return {w for v in config for w in words(v)}
+    return {config} if isinstance(config, str) else set()
+
+
 class Golden(lockstep_test.TestCase):
+    def test_every_choice_has_an_example(self):
+        _, things = options.read(self.ok("train", "--help-config").out)
+        self.assertGreater(len(things), 20)
+        used = set().union(*(words(config) for _, config in experiments.EXPERIMENTS.values()))
+        used.add("he_normal")  # the default of every layer
+        lacking = [f"{t.kind} {t.name}" for t in things if t.name not in used]
+        self.assertEqual(lacking, [], "no example in tests/support/experiments.py")
+
     def test_weights(self):
         for arithmetic, gemm, name in arithmetics():
             golden = stored().get(arithmetic, {})

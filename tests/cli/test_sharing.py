@@ -1,7 +1,7 @@
 # processors: 2
 # timeout: 300
-"""Ranks of a machine exchange through memory that they share, all or some of them, or by messages:
-the bits are the same, also where the system lets them share none."""
+"""Ranks of a machine that the system lets share no memory exchange by messages, to the same bits. What
+parallel.sharing_ranks lets them share makes no difference either: test_matrix.py."""
 import os
 
 import experiments
@@ -9,13 +9,13 @@ import lockstep_test
 
 
 class Sharing(lockstep_test.TestCase):
-    def train(self, strategy, ranks, sharing, fault=None):
+    def train(self, strategy, ranks, fault=None):
         """The run, and its weights' hash."""
         config = {"data": {"file": experiments.classes(self.path("d.h5"), 128, 40, 4)},
                   "model": [{"dropout": 0.2}, experiments.dense(24), "relu", experiments.dense(4)],
                   "loss": "softmax_cross_entropy", "batch": {"size": 32, "lanes": 8},
                   "optimizer": "adam", "train": {"epochs": 2},
-                  "parallel": {"strategy": strategy, "sharing_ranks": sharing}}
+                  "parallel": {"strategy": strategy}}
         r = lockstep_test.run("train", experiments.write_config(self.path("c.yaml"), config),
                               "--run-dir", self.path("run"), "--overwrite", ranks=ranks,
                               env={"LOCKSTEP_FAULT": fault} if fault else None,
@@ -24,21 +24,12 @@ class Sharing(lockstep_test.TestCase):
         hashed = lockstep_test.run("inspect", self.path("run"), "--hash")
         return r, hashed.out
 
-    def test_bits_are_the_same(self):
-        for strategy in ("data", "features"):
-            want = self.train(strategy, 1, 0)[1]
-            for ranks, sharing in ((2, 0), (2, 1), (3, 0), (3, 2), (4, 3), (5, 2)):
-                with self.subTest(strategy=strategy, ranks=ranks, sharing=sharing):
-                    r, got = self.train(strategy, ranks, sharing)
-                    self.assertEqual(got, want)
-                    self.assertNotIn("by messages", r.err)
-
     def test_without_shared_memory(self):
         """Its first rank cannot create what the ranks of the machine would share."""
         for strategy in ("data", "features"):
-            want = self.train(strategy, 1, 0)[1]
+            want = self.train(strategy, 1)[1]
             with self.subTest(strategy=strategy):
-                r, got = self.train(strategy, 3, 0, "0:memfd_create:1+")
+                r, got = self.train(strategy, 3, "0:memfd_create:1+")
                 self.assertEqual(got, want)
                 self.assertEqual(r.err.count("the ranks exchange by messages"), 1, repr(r))
                 self.assertIn("memory shared by processes", r.err)

@@ -63,7 +63,7 @@ def _names(prefix, n):
 
 
 # name: (the dataset, the config without data.file). Together they use everything that can be
-# chosen in a config; test_bits.py says what lacks an example.
+# chosen in a config; test_golden.py says what lacks an example.
 EXPERIMENTS = {
     # Prime numbers everywhere, all lanes of the default, the last step not full.
     "classes": (
