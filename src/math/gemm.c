@@ -193,24 +193,19 @@ static void finish_weights(const weight_tile *t, const ls_segments *rows, const 
 static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
                          size_t in, size_t out, const float *x, const float *dy,
                          const weight_sink *sink) {
-    const size_t down = tiles(out, LS_TILE_WEIGHT_OUT);
-    const size_t length = tile_length(g, in, LS_TILE_WEIGHT_IN, down), across = tiles(in, length);
+    const size_t height = g->any_tile ? LS_TILE_LANES_OUT : LS_TILE_WEIGHT_OUT;
+    const size_t down = tiles(out, height);
+    const size_t most = g->any_tile ? LS_TILE_LANES_IN : LS_TILE_WEIGHT_IN;
+    const size_t length = tile_length(g, in, most, down), across = tiles(in, length);
 #pragma omp parallel
     {
         one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t u = 0; u < across; u++)
             for (size_t v = 0; v < down; v++) {
-                const size_t i = u * length, o = v * LS_TILE_WEIGHT_OUT;
-                const weight_tile t = {g,
-                                       x,
-                                       dy,
-                                       in,
-                                       out,
-                                       i,
-                                       o,
-                                       minimum(LS_TILE_WEIGHT_OUT, out - o),
-                                       minimum(length, in - i)};
+                const size_t i = u * length, o = v * height;
+                const weight_tile t = {
+                    g, x, dy, in, out, i, o, minimum(height, out - o), minimum(length, in - i)};
                 finish_weights(&t, rows, lanes, sink);
             }
     }
