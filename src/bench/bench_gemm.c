@@ -75,12 +75,11 @@ static ls_status measure_by(product *p, int threads, double peak) {
 
 /* By every library that is here. */
 static ls_status measure(void *context, int threads) {
-    static const int kinds[] = {LS_GEMM_OPENBLAS, LS_GEMM_LIBXSMM};
     product *p = context;
     double peak = 0;
     LS_TRY(ls_bench_fma_peak(p->options, threads, &peak));
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (ls_gemm_choose(kinds[i], &p->gemm) == LS_OK)
+    for (int kind = 1; kind <= ls_gemm_kinds(); kind++)
+        if (ls_gemm_choose(kind, &p->gemm) == LS_OK)
             LS_TRY(measure_by(p, threads, peak));
     return LS_OK;
 }

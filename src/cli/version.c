@@ -8,12 +8,10 @@
 
 /* By every library that is here, the one that compute.gemm: auto takes first. */
 static void print_arithmetic(FILE *to) {
-    static const int kinds[] = {LS_GEMM_LIBXSMM, LS_GEMM_OPENBLAS};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (int kind = ls_gemm_kinds(); kind > 0; kind--) {
         char name[256], arithmetic[40];
         const ls_gemm *gemm = NULL;
-        if (ls_gemm_choose(kinds[i], &gemm) == LS_OK &&
-            ls_math_fingerprint(gemm, arithmetic) == LS_OK)
+        if (ls_gemm_choose(kind, &gemm) == LS_OK && ls_math_fingerprint(gemm, arithmetic) == LS_OK)
             fprintf(to, "arithmetic: %s by %s\n", arithmetic,
                     ls_gemm_describe(gemm, name, sizeof name));
     }

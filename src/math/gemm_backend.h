@@ -1,6 +1,6 @@
-/* What a GEMM library does for the tiles of a matrix product.
+/* What a GEMM library does for the tiles of a matrix product, and which libraries there are.
  *
- * Why here: a library is one file, gemm_<name>.c, and one row of the table in gemm_backends.c.
+ * Why here: a library is one file, gemm_<name>.c, and one row of the table below.
  * Never threads: a tile is one thread's work.
  */
 #ifndef LS_MATH_GEMM_BACKEND_H
@@ -26,7 +26,6 @@ typedef void ls_product_kernel(const ls_product *p);
 
 struct ls_gemm {
     const char *name;
-    int kind; /* ls_gemm_kind */
     /* Whether a sum's bits are its own, whatever the tile around it; else only calls of the same
      * shape give the same bits. */
     bool any_tile;
@@ -39,9 +38,14 @@ struct ls_gemm {
     ls_product_kernel *tn; /* a[k, m]: transposed, b[k, n] */
 };
 
-extern const ls_gemm ls_gemm_openblas;
-#ifdef LS_HAVE_LIBXSMM
-extern const ls_gemm ls_gemm_libxsmm;
-#endif
+/* The libraries, better ones later: the name, whether it is in this build (0 or 1), what it needs
+ * to be there. A row's place is its kind, which checkpoints keep by name: it may move. */
+#define LS_GEMM_LIBRARIES(ROW)                                                                     \
+    ROW(openblas, 1, "OpenBLAS")                                                                   \
+    ROW(libxsmm, LS_HAVE_LIBXSMM,                                                                  \
+        "libxsmm is installed (Debian: libxsmm-dev), on a processor with AVX2")
+
+#define LS_GEMM_DECLARE(name, built, needs) extern const ls_gemm ls_gemm_##name;
+LS_GEMM_LIBRARIES(LS_GEMM_DECLARE)
 
 #endif

@@ -221,7 +221,6 @@ static ls_status check(void) {
 }
 
 const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
-                                 .kind = LS_GEMM_LIBXSMM,
                                  .any_tile = true,
                                  .describe = describe,
                                  .check = check,

@@ -27,7 +27,6 @@ static ls_status check(void) {
 }
 
 const ls_gemm ls_gemm_openblas = {.name = "openblas",
-                                  .kind = LS_GEMM_OPENBLAS,
                                   .describe = ls_math_blas,
                                   .check = check,
                                   .nt = nt,

@@ -174,7 +174,7 @@ static const ls_opt compute_table[] = {
      .kind = LS_OPT_WORD,
      .offset = offsetof(ls_config_compute, gemm),
      .fallback = "auto",
-     .words = LS_GEMM_WORDS,
+     .words = ls_gemm_words,
      .help = "what multiplies matrices: libxsmm gives the same bits on every x86 processor with "
              "AVX2; auto: libxsmm where all ranks have it, else openblas"},
     {.kind = LS_OPT_END},

@@ -333,7 +333,7 @@ static void same_float(const char *what, const arrays *a, size_t at, float got, 
 /* Every bit of libxsmm's results is known, whatever the processor. */
 static void known_bits(void **state) {
     (void)state;
-    if (ls_gemm_kind_of(gemm) != LS_GEMM_LIBXSMM)
+    if (strcmp(ls_gemm_name(gemm), "libxsmm") != 0)
         return;
     static const size_t edge[] = {0, ROWS};
     const ls_segments rows = {1, edge};

@@ -47,7 +47,7 @@ typedef struct ls_config_parallel {
 } ls_config_parallel;
 
 typedef struct ls_config_compute {
-    int gemm; /* ls_gemm_kind; AUTO until a run begins */
+    int gemm; /* a kind of lockstep/math/gemm.h; AUTO until a run begins */
 } ls_config_compute;
 
 typedef struct ls_config_stopping {
