@@ -22,17 +22,24 @@ typedef struct ls_product {
     size_t ldc;
 } ls_product;
 
-typedef void ls_product_kernel(const ls_product *p);
+typedef void ls_product_kernel(const ls_gemm *gemm, const ls_product *p);
 
 struct ls_gemm {
     const char *name;
     /* Whether a sum's bits are its own, whatever the tile around it; else only calls of the same
      * shape give the same bits. */
     bool any_tile;
+    /* Where any tile will do: the rows and outputs of the largest one of a forward product, and
+     * whether rather outputs than rows are cut for there to be enough tiles. */
+    size_t forward_rows, forward_out;
+    bool keeps_rows;
     /* The library's name and version and what it chose for this processor. */
     char *(*describe)(char *buffer, size_t size);
     /* Whether it can be used on this processor. Errors: ERR_RUNTIME. */
     ls_status (*check)(void);
+    /* NULL: nothing was created. */
+    void (*destroy)(ls_gemm *gemm);
+    size_t bytes;          /* that were allocated */
     ls_product_kernel *nt; /* a[m, k], b[n, k]: transposed */
     ls_product_kernel *nn; /* a[m, k], b[k, n] */
     ls_product_kernel *tn; /* a[k, m]: transposed, b[k, n] */
@@ -47,5 +54,8 @@ struct ls_gemm {
 
 #define LS_GEMM_DECLARE(name, built, needs) extern const ls_gemm ls_gemm_##name;
 LS_GEMM_LIBRARIES(LS_GEMM_DECLARE)
+
+/* oneDNN, which multiplies in bfloat16, where it is in this build: see ls_gemm_create_bf16. */
+ls_status ls_gemm_onednn_create(ls_gemm **out) LS_MUST_CHECK;
 
 #endif

@@ -40,6 +40,27 @@ ls_status ls_gemm_choose(int kind, const ls_gemm **out) {
     return open_kind(kind == LS_GEMM_AUTO ? LS_GEMM_OPENBLAS : kind, out);
 }
 
+ls_status ls_gemm_create_bf16(ls_gemm **out) {
+#if LS_HAVE_ONEDNN
+    ls_status st = ls_gemm_onednn_create(out);
+#else
+    (void)out;
+    ls_status st =
+        ls_fail(LS_ERR_RUNTIME, "precision: bf16", "this lockstep was built without oneDNN");
+#endif
+    return ls_hint(st, "build it where oneDNN 2 is installed (Debian: libdnnl-dev), on a processor "
+                       "with AMX or AVX512-BF16; or use precision: f32");
+}
+
+void ls_gemm_destroy(ls_gemm *gemm) {
+    if (gemm != NULL && gemm->destroy != NULL)
+        gemm->destroy(gemm);
+}
+
+size_t ls_gemm_bytes(const ls_gemm *gemm) {
+    return gemm->bytes;
+}
+
 int ls_gemm_kind_of(const ls_gemm *gemm) {
     int kind = COUNT;
     while (kind > LS_GEMM_OPENBLAS && table[kind - 1].gemm != gemm)

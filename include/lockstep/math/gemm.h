@@ -31,7 +31,18 @@ typedef struct ls_gemm ls_gemm;
  * shapes first. Errors: ERR_RUNTIME with a hint: not in this build, or not on this processor. */
 ls_status ls_gemm_choose(int kind, const ls_gemm **out) LS_MUST_CHECK;
 
-/* Never LS_GEMM_AUTO. */
+/* A library that rounds the operands of every product to bfloat16 (nearest, ties to even) and sums
+ * in float32: for as many threads as there are now. Its bits are those of one kind of processor.
+ * Errors: ERR_MEMORY; ERR_RUNTIME with a hint: not in this build, or not on this processor. */
+ls_status ls_gemm_create_bf16(ls_gemm **out) LS_MUST_CHECK;
+
+/* Frees what ls_gemm_create_bf16 gave; safe on NULL. */
+void ls_gemm_destroy(ls_gemm *gemm);
+
+/* Bytes that it works in. */
+size_t ls_gemm_bytes(const ls_gemm *gemm);
+
+/* Of what ls_gemm_choose gave; never LS_GEMM_AUTO. */
 int ls_gemm_kind_of(const ls_gemm *gemm);
 const char *ls_gemm_name(const ls_gemm *gemm);
 
