@@ -50,6 +50,8 @@ typedef struct ls_config_compute {
     int gemm; /* a kind of lockstep/math/gemm.h; AUTO until a run begins */
 } ls_config_compute;
 
+typedef enum ls_precision { LS_PRECISION_F32, LS_PRECISION_BF16 } ls_precision;
+
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
@@ -79,6 +81,7 @@ typedef struct ls_config {
     ls_config_batch batch;
     ls_config_parallel parallel;
     ls_config_compute compute;
+    int precision; /* ls_precision */
     ls_config_train train;
     ls_config_checkpoint checkpoint;
 } ls_config;
