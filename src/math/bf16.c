@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "lockstep/base/simd.h"
+#include "tiles.h"
+
+enum { LINE = 16, AHEAD = 2 }; /* floats of a cache line; rows that are fetched ahead */
 
 #define INFINITE_BITS 0x7f800000u
 #define QUIET_BIT 0x0040u
@@ -13,7 +16,9 @@ static uint32_t rounded(uint32_t bits) {
     return (bits & 0x7fffffffu) > INFINITE_BITS ? bits >> 16 | QUIET_BIT : nearest;
 }
 
-LS_SIMD static void round_row(size_t n, const float *x, ls_bf16 *y) {
+LS_SIMD static void round_row(size_t n, const float *x, const float *next, ls_bf16 *y) {
+    for (size_t i = 0; i < n; i += LINE)
+        __builtin_prefetch(next + i);
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
@@ -23,7 +28,8 @@ LS_SIMD static void round_row(size_t n, const float *x, ls_bf16 *y) {
 
 void ls_bf16_round(const ls_bf16_block *b) {
     for (size_t r = 0; r < b->rows; r++) {
-        round_row(b->columns, b->from + r * b->from_row, b->to + r * b->to_row);
+        round_row(b->columns, b->from + r * b->from_row,
+                  b->from + minimum(r + AHEAD, b->rows - 1) * b->from_row, b->to + r * b->to_row);
         memset(b->to + r * b->to_row + b->columns, 0,
                (b->all_columns - b->columns) * sizeof *b->to);
     }
