@@ -79,3 +79,19 @@ target_link_libraries(LS::openblas INTERFACE ${LS_OPENBLAS_LIBRARY})
 if(LS_LIBXSMM)
   pkg_check_modules(LIBXSMM QUIET IMPORTED_TARGET libxsmm)
 endif()
+
+# oneDNN, where it is, version 2 (another one's C interface is another): without it there is no
+# precision: bf16.
+if(LS_ONEDNN)
+  find_library(LS_ONEDNN_LIBRARY NAMES dnnl)
+  find_path(LS_ONEDNN_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.h)
+  if(LS_ONEDNN_LIBRARY AND LS_ONEDNN_INCLUDE_DIR)
+    file(STRINGS ${LS_ONEDNN_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h _onednn_version
+         REGEX "define DNNL_VERSION_MAJOR 2$")
+    if(_onednn_version)
+      add_library(LS::onednn INTERFACE IMPORTED)
+      target_include_directories(LS::onednn SYSTEM INTERFACE ${LS_ONEDNN_INCLUDE_DIR})
+      target_link_libraries(LS::onednn INTERFACE ${LS_ONEDNN_LIBRARY})
+    endif()
+  endif()
+endif()

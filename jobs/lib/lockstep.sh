@@ -18,9 +18,9 @@ ls_work=${LOCKSTEP_WORK:-$ls_home}
 #   check: the further checks of .ci/run
 #   slurm: a Slurm to test the batch scripts on, as root
 ls_package_table() {
-    local elsewhere=libxsmm # for x86 processors only, and there optional
+    local elsewhere='libxsmm|libdnnl' # for x86 processors only, and there optional
     [ "$(uname -m)" = x86_64 ] && elsewhere='^$'
-    grep -v "$elsewhere" <<'END'
+    grep -Ev "$elsewhere" <<'END'
 build       build-essential         gcc                      GCC
 build       cmake                   cmake                    CMake
 build       ninja-build             ninja                    Ninja
@@ -37,6 +37,7 @@ build       libxxhash-dev           xxhash                   xxHash
 build       librandom123-dev        random123                Random123
 build       libsleef-dev            sleef                    SLEEF
 build       libxsmm-dev             libxsmm                  libxsmm
+build       libdnnl-dev             onednn@2                 oneDNN
 quickstart  dataset-fashion-mnist   -                        -
 download    curl                    curl                     cURL
 test        libcmocka-dev           cmocka                   cmocka

@@ -73,16 +73,21 @@ static ls_status measure_by(product *p, int threads, double peak) {
     return LS_OK;
 }
 
-/* By every library that is here. */
+/* By every library that is here, the one for bfloat16 last. */
 static ls_status measure(void *context, int threads) {
-    static const int kinds[] = {LS_GEMM_OPENBLAS, LS_GEMM_LIBXSMM};
     product *p = context;
     double peak = 0;
     LS_TRY(ls_bench_fma_peak(p->options, threads, &peak));
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (ls_gemm_choose(kinds[i], &p->gemm) == LS_OK)
+    for (int kind = 1; kind <= ls_gemm_kinds(); kind++)
+        if (ls_gemm_choose(kind, &p->gemm) == LS_OK)
             LS_TRY(measure_by(p, threads, peak));
-    return LS_OK;
+    ls_gemm *bf16 = NULL;
+    if (ls_gemm_create_bf16(&bf16) != LS_OK)
+        return LS_OK;
+    p->gemm = bf16;
+    ls_status st = measure_by(p, threads, peak);
+    ls_gemm_destroy(bf16);
+    return st;
 }
 
 /* Small values of both signs. */

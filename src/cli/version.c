@@ -6,17 +6,25 @@
 #include "lockstep/format/h5.h"
 #include "lockstep/math/math.h"
 
-/* By every library that is here, the one that compute.gemm: auto takes first. */
+static void print_one(const ls_gemm *gemm, FILE *to) {
+    char name[256], arithmetic[40];
+    if (ls_math_fingerprint(gemm, arithmetic) == LS_OK)
+        fprintf(to, "arithmetic: %s by %s\n", arithmetic,
+                ls_gemm_describe(gemm, name, sizeof name));
+}
+
+/* By every library that is here: the one that compute.gemm: auto takes first, that of precision:
+ * bf16 last. */
 static void print_arithmetic(FILE *to) {
-    static const int kinds[] = {LS_GEMM_LIBXSMM, LS_GEMM_OPENBLAS};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        char name[256], arithmetic[40];
+    for (int kind = ls_gemm_kinds(); kind > 0; kind--) {
         const ls_gemm *gemm = NULL;
-        if (ls_gemm_choose(kinds[i], &gemm) == LS_OK &&
-            ls_math_fingerprint(gemm, arithmetic) == LS_OK)
-            fprintf(to, "arithmetic: %s by %s\n", arithmetic,
-                    ls_gemm_describe(gemm, name, sizeof name));
+        if (ls_gemm_choose(kind, &gemm) == LS_OK)
+            print_one(gemm, to);
     }
+    ls_gemm *bf16 = NULL;
+    if (ls_gemm_create_bf16(&bf16) == LS_OK)
+        print_one(bf16, to);
+    ls_gemm_destroy(bf16);
     fprintf(to, "            (runs are the same, bit for bit, where this is)\n");
 }
 

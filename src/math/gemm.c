@@ -24,9 +24,10 @@ static void one_thread_a_call(void) {
 }
 
 /* How long a tile is along n where there are `others` across: `most`, or less where any tile has
- * the same bits and there would be too few of them for the threads. */
+ * the same bits and there would be too few of them for the threads. Two a thread even out; where
+ * each tile has to round its operands, one a thread was faster (by a fifth). */
 static size_t tile_length(const ls_gemm *g, size_t n, size_t most, size_t others) {
-    const size_t wanted = 2 * (size_t)ls_math_threads();
+    const size_t wanted = (g->keeps_rows ? 1 : 2) * (size_t)ls_math_threads();
     size_t length = most;
     while (g->any_tile && length > LS_TILE_LEAST && tiles(n, length) * others < wanted)
         length /= 2;
@@ -35,7 +36,7 @@ static size_t tile_length(const ls_gemm *g, size_t n, size_t most, size_t others
 
 /* How many outputs a forward call computes. */
 static size_t forward_length(const ls_gemm *g, size_t out, size_t down) {
-    return tile_length(g, out, g->any_tile ? LS_TILE_FORWARD_WIDE : LS_TILE_FORWARD_OUT, down);
+    return tile_length(g, out, g->any_tile ? g->forward_out : LS_TILE_FORWARD_OUT, down);
 }
 
 /* The rows of one call: a segment or, where it does not matter to the bits, any so many. */
@@ -62,7 +63,8 @@ static ls_tree_range row_tile(const row_tiles *t, size_t i) {
 
 void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
                      const float *x, const float *w, const float *bias, float *y) {
-    const row_tiles down = row_tiles_of(g, rows, LS_TILE_FORWARD_ROWS, 1);
+    const row_tiles down =
+        row_tiles_of(g, rows, g->forward_rows, g->keeps_rows ? tiles(out, LS_TILE_FORWARD_OUT) : 1);
     const size_t length = forward_length(g, out, down.count), across = tiles(out, length);
 #pragma omp parallel
     {
@@ -75,8 +77,8 @@ void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_
                 float *tile = y + r.first * out + o;
                 if (r.count == 0)
                     continue;
-                g->nt(&(ls_product){r.count, width, in, x + r.first * in, in, w + o * in, in, tile,
-                                    out});
+                g->nt(g, &(ls_product){r.count, width, in, x + r.first * in, in, w + o * in, in,
+                                       tile, out});
                 for (size_t i = 0; bias != NULL && i < r.count; i++)
                     for (size_t j = 0; j < width; j++)
                         tile[i * out + j] += bias[o + j];
@@ -97,9 +99,9 @@ void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in
                 const ls_tree_range r = row_tile(&down, s);
                 const size_t i = t * LS_TILE_INPUT_IN;
                 if (r.count > 0)
-                    g->nn(&(ls_product){r.count, minimum(LS_TILE_INPUT_IN, in - i), out,
-                                        dy + r.first * out, out, w + i, in, dx + r.first * in + i,
-                                        in});
+                    g->nn(g, &(ls_product){r.count, minimum(LS_TILE_INPUT_IN, in - i), out,
+                                           dy + r.first * out, out, w + i, in,
+                                           dx + r.first * in + i, in});
             }
     }
 }
@@ -165,8 +167,8 @@ typedef struct weight_tile {
 
 static void weight_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
     const weight_tile *t = context;
-    t->g->tn(&(ls_product){t->height, t->width, rows, t->dy + first_row * t->out + t->o, t->out,
-                           t->x + first_row * t->in + t->i, t->in, c.at, c.stride});
+    t->g->tn(t->g, &(ls_product){t->height, t->width, rows, t->dy + first_row * t->out + t->o,
+                                 t->out, t->x + first_row * t->in + t->i, t->in, c.at, c.stride});
 }
 
 /* Where the tiles of dW go: into the roots' arrays, or through scratch to whoever uses them. */
@@ -235,7 +237,8 @@ typedef struct column_tile {
 
 static void columns_kernel(const void *context, size_t first_column, size_t columns, tile_at c) {
     const column_tile *t = context;
-    t->g->nt(&(ls_product){t->height, t->width, columns, t->x + t->row * t->columns + first_column,
+    t->g->nt(t->g,
+             &(ls_product){t->height, t->width, columns, t->x + t->row * t->columns + first_column,
                            t->columns, t->w + t->o * t->columns + first_column, t->columns, c.at,
                            c.stride});
 }
@@ -244,7 +247,7 @@ void ls_gemm_forward_columns(const ls_gemm *g, size_t rows, const ls_lanes *bloc
                              const size_t *edge, size_t out, const float *x, const float *w,
                              float *const *z) {
     const ls_segments columns = {blocks->mine.count, edge};
-    const size_t height = g->any_tile ? LS_TILE_FORWARD_ROWS : LS_GEMM_ROWS;
+    const size_t height = g->any_tile ? g->forward_rows : LS_GEMM_ROWS;
     const size_t down = tiles(rows, height);
     const size_t length = forward_length(g, out, down * blocks->n_roots);
     const size_t across = tiles(out, length);

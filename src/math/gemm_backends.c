@@ -1,35 +1,71 @@
-/* The table of GEMM libraries, best first, and the choice among them. */
+/* The choice among the GEMM libraries. */
 #include "gemm_backend.h"
 #include "lockstep/base/error.h"
 
-static const ls_gemm *const table[] = {
-#ifdef LS_HAVE_LIBXSMM
-    &ls_gemm_libxsmm,
-#endif
-    &ls_gemm_openblas,
-};
+/* One that is not in this build is not linked. */
+#define ENTRY(name, built, needs) {#name, (built) ? &ls_gemm_##name : NULL, needs},
+static const struct {
+    const char *name;
+    const ls_gemm *gemm; /* NULL: not in this build */
+    const char *needs;
+} table[] = {LS_GEMM_LIBRARIES(ENTRY)};
 
 enum { COUNT = sizeof table / sizeof *table };
 
-ls_status ls_gemm_choose(int kind, const ls_gemm **out) {
+#define WORD(name, built, needs) "|" #name
+const char ls_gemm_words[] = "auto" LS_GEMM_LIBRARIES(WORD);
+
+int ls_gemm_kinds(void) {
+    return COUNT;
+}
+
+static ls_status open_kind(int kind, const ls_gemm **out) {
+    const size_t row = (size_t)kind - 1;
     ls_status st = LS_OK;
-    for (size_t i = 0; i < COUNT; i++) {
-        if (kind != LS_GEMM_AUTO && kind != table[i]->kind)
-            continue;
-        st = table[i]->check();
-        if (st == LS_OK) {
-            *out = table[i];
-            return LS_OK;
-        }
-    }
+    if (table[row].gemm == NULL)
+        st = ls_fail(LS_ERR_RUNTIME, "compute.gemm", "this lockstep was built without %s",
+                     table[row].name);
+    else
+        st = table[row].gemm->check();
     if (st == LS_OK)
-        st = ls_fail(LS_ERR_RUNTIME, "compute.gemm", "this lockstep was built without libxsmm");
-    return ls_hint(st, "build it where libxsmm is installed (Debian: libxsmm-dev), on a processor "
-                       "with AVX2; or start a run of its own with compute.gemm: openblas");
+        *out = table[row].gemm;
+    return ls_hint(st, "build it where %s; or start a run of its own with compute.gemm: openblas",
+                   table[row].needs);
+}
+
+ls_status ls_gemm_choose(int kind, const ls_gemm **out) {
+    for (int best = COUNT; kind == LS_GEMM_AUTO && best > LS_GEMM_OPENBLAS; best--)
+        if (open_kind(best, out) == LS_OK)
+            return LS_OK;
+    return open_kind(kind == LS_GEMM_AUTO ? LS_GEMM_OPENBLAS : kind, out);
+}
+
+ls_status ls_gemm_create_bf16(ls_gemm **out) {
+#if LS_HAVE_ONEDNN
+    ls_status st = ls_gemm_onednn_create(out);
+#else
+    (void)out;
+    ls_status st =
+        ls_fail(LS_ERR_RUNTIME, "precision: bf16", "this lockstep was built without oneDNN");
+#endif
+    return ls_hint(st, "build it where oneDNN 2 is installed (Debian: libdnnl-dev), on a processor "
+                       "with AMX or AVX512-BF16; or use precision: f32");
+}
+
+void ls_gemm_destroy(ls_gemm *gemm) {
+    if (gemm != NULL && gemm->destroy != NULL)
+        gemm->destroy(gemm);
+}
+
+size_t ls_gemm_bytes(const ls_gemm *gemm) {
+    return gemm->bytes;
 }
 
 int ls_gemm_kind_of(const ls_gemm *gemm) {
-    return gemm->kind;
+    int kind = COUNT;
+    while (kind > LS_GEMM_OPENBLAS && table[kind - 1].gemm != gemm)
+        kind--;
+    return kind;
 }
 
 const char *ls_gemm_name(const ls_gemm *gemm) {

@@ -123,17 +123,19 @@ static void tn_rows(const ls_product *p) {
     }
 }
 
-static void in_rows(const ls_product *p, ls_product_kernel *of, size_t a_row) {
+static void in_rows(const ls_product *p, void (*of)(const ls_product *p), size_t a_row) {
     for (size_t row = 0; row < p->m; row += ROWS)
         of(&(ls_product){minimum(ROWS, p->m - row), p->n, p->k, p->a + row * a_row, p->lda, p->b,
                          p->ldb, p->c + row * p->ldc, p->ldc});
 }
 
-static void nn(const ls_product *p) {
+static void nn(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     in_rows(p, nn_rows, p->lda);
 }
 
-static void tn(const ls_product *p) {
+static void tn(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     in_rows(p, tn_rows, 1);
 }
 
@@ -159,7 +161,8 @@ static void row_panel(const ls_product *p, size_t row, size_t rows, size_t colum
     transpose(columns, rows, sum, wide, p->c + row * p->ldc + column, p->ldc);
 }
 
-static void nt(const ls_product *p) {
+static void nt(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     for (size_t row = 0; row < p->m; row += PANEL)
         for (size_t column = 0; column < p->n; column += COLUMNS)
             row_panel(p, row, minimum(PANEL, p->m - row), column, minimum(COLUMNS, p->n - column));
@@ -221,8 +224,9 @@ static ls_status check(void) {
 }
 
 const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
-                                 .kind = LS_GEMM_LIBXSMM,
                                  .any_tile = true,
+                                 .forward_rows = LS_TILE_FORWARD_ROWS,
+                                 .forward_out = LS_TILE_FORWARD_WIDE,
                                  .describe = describe,
                                  .check = check,
                                  .nt = nt,

@@ -9,15 +9,18 @@ static void product(CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, const ls_product *p) {
                 (int)p->ldb, 0.0f, p->c, (int)p->ldc);
 }
 
-static void nt(const ls_product *p) {
+static void nt(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     product(CblasNoTrans, CblasTrans, p);
 }
 
-static void nn(const ls_product *p) {
+static void nn(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     product(CblasNoTrans, CblasNoTrans, p);
 }
 
-static void tn(const ls_product *p) {
+static void tn(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
     product(CblasTrans, CblasNoTrans, p);
 }
 
@@ -26,10 +29,5 @@ static ls_status check(void) {
     return LS_OK;
 }
 
-const ls_gemm ls_gemm_openblas = {.name = "openblas",
-                                  .kind = LS_GEMM_OPENBLAS,
-                                  .describe = ls_math_blas,
-                                  .check = check,
-                                  .nt = nt,
-                                  .nn = nn,
-                                  .tn = tn};
+const ls_gemm ls_gemm_openblas = {
+    .name = "openblas", .describe = ls_math_blas, .check = check, .nt = nt, .nn = nn, .tn = tn};

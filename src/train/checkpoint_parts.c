@@ -167,13 +167,20 @@ static ls_status check_weights(ls_h5 *file, const ls_trained *t, size_t inputs) 
     return LS_OK;
 }
 
-/* A model can be applied where its own library is not: the results differ in their last bits. */
+/* A model can be applied where its own library is not: the results differ in their last bits, or
+ * where it was trained in bfloat16 by what that loses. */
 static ls_status choose_gemm(ls_trained *t) {
     int *kind = &t->config.compute.gemm;
     if (*kind == LS_GEMM_AUTO) /* of before there was a choice */
         *kind = LS_GEMM_OPENBLAS;
-    return ls_gemm_choose(*kind, &t->gemm) == LS_OK ? LS_OK
-                                                    : ls_gemm_choose(LS_GEMM_AUTO, &t->gemm);
+    if (ls_gemm_choose(*kind, &t->gemm) != LS_OK)
+        LS_TRY(ls_gemm_choose(LS_GEMM_AUTO, &t->gemm));
+    if (t->config.precision != LS_PRECISION_BF16)
+        return LS_OK;
+    const ls_status st = ls_gemm_create_bf16(&t->bf16);
+    if (st == LS_OK)
+        t->gemm = t->bf16;
+    return st == LS_ERR_RUNTIME ? LS_OK : st;
 }
 
 ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_trained *t) {

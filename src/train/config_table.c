@@ -174,7 +174,7 @@ static const ls_opt compute_table[] = {
      .kind = LS_OPT_WORD,
      .offset = offsetof(ls_config_compute, gemm),
      .fallback = "auto",
-     .words = LS_GEMM_WORDS,
+     .words = ls_gemm_words,
      .help = "what multiplies matrices: libxsmm gives the same bits on every x86 processor with "
              "AVX2; auto: libxsmm where all ranks have it, else openblas"},
     {.kind = LS_OPT_END},
@@ -314,6 +314,15 @@ const ls_opt ls_config_table[] = {
      .fallback = "{}",
      .section = compute_table,
      .help = "how numbers are computed; part of what fixes the result"},
+    {.key = "precision",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config, precision),
+     .fallback = "f32",
+     .words = "f32|bf16",
+     .help =
+         "what products of matrices take: float32, or bfloat16 (operands rounded to it, sums in "
+         "float32; by oneDNN, on processors with AMX or AVX512-BF16); weights, loss and "
+         "optimizer are float32 in both"},
     {.key = "train",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, train),

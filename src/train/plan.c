@@ -124,12 +124,15 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
              (double)ls_activations_bytes(m, m->front, m->n_layers, rows, true) +
              (double)ls_activations_bytes(m, m->front, m->n_layers, LS_BLOCK_ROWS, false)},
         {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
+        {"bfloat16 tiles", (double)ls_gemm_bytes(run->t->gemm)},
         {"checkpoint buffer", (double)LS_CHECKPOINT_BUFFER * sizeof(float)},
         {"copy for checkpoints", (double)ls_saver_copy_bytes(run)},
     };
     char text[32];
     double total = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].bytes == 0)
+            continue;
         total += parts[i].bytes;
         ls_buffer_addf(out, "%-11s %-22s %10s\n", i == 0 ? "memory" : "", parts[i].what,
                        ls_print_bytes(parts[i].bytes, text));
@@ -153,7 +156,8 @@ ls_status ls_run_plan(const ls_run *run, ls_buffer *out) {
     model_lines(run, inputs, out);
     batch_lines(run, out);
     memory_lines(run, m->in_size, &facts, out);
-    ls_buffer_addf(out, "gemm        %s\n", ls_gemm_name(run->t->gemm));
+    ls_buffer_addf(out, "gemm        %s%s\n", ls_gemm_name(run->t->gemm),
+                   run->t->bf16 != NULL ? " (bfloat16)" : "");
     ls_buffer_addf(out, "directory   %s\n", run->dir.path);
     return LS_OK;
 }

@@ -42,6 +42,17 @@ static ls_status choose_gemm(ls_comm *comm, ls_trained *t) {
     return ls_agree(comm, ls_gemm_choose(*kind, &t->gemm));
 }
 
+/* What multiplies where the precision is bf16. */
+static ls_status choose_precision(ls_comm *comm, ls_trained *t) {
+    ls_status st = LS_OK;
+    if (t->config.precision != LS_PRECISION_BF16)
+        return LS_OK;
+    if (t->bf16 == NULL) /* of a checkpoint it may be there */
+        st = ls_gemm_create_bf16(&t->bf16);
+    t->gemm = t->bf16;
+    return ls_agree(comm, st);
+}
+
 /* All ranks must compute alike, whatever the libraries chose on their machines. */
 static ls_status check_arithmetic(ls_run *run) {
     ls_comm *comm = run->comm;
@@ -103,12 +114,14 @@ static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_
         LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
         run->t->config = *config;
         *config = (ls_config){0};
-        return choose_gemm(run->comm, run->t);
+        LS_TRY(choose_gemm(run->comm, run->t));
+        return choose_precision(run->comm, run->t);
     }
     LS_TRY(choose_checkpoint(run));
     LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
     LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
-    return choose_gemm(run->comm, run->t);
+    LS_TRY(choose_gemm(run->comm, run->t));
+    return choose_precision(run->comm, run->t);
 }
 
 static ls_run_dir_use directory_use(const ls_train_request *request) {

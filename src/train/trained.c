@@ -12,6 +12,7 @@ void ls_trained_destroy(ls_trained *t) {
     if (t == NULL)
         return;
     ls_model_destroy(t->model); /* before the config that its layers point into */
+    ls_gemm_destroy(t->bf16);
     ls_config_free(&t->config);
     ls_transforms_destroy(t->transforms);
     ls_strings_free(&t->classes);

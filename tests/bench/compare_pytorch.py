@@ -4,8 +4,8 @@
 
 A round runs every contender once, one after the other, each as a process of its own, so that
 whatever slows the machine down for a while hits all of them. A figure is the median over rounds of
-the milliseconds a step; behind it the lowest and the highest. The last column is that time divided
-by lockstep's. lockstep's steps are those of `lockstep train` on a synthetic dataset (steps_s of
+the milliseconds a step; behind it the lowest and the highest. The last columns are that time divided
+by lockstep's, and by lockstep's with precision: bf16 where it is there. lockstep's steps are those of `lockstep train` on a synthetic dataset (steps_s of
 metrics.jsonl, without the first epoch), PyTorch's those of pytorch_steps.py.
 Environment: LOCKSTEP names the program.
 """
@@ -68,22 +68,30 @@ def prepare(shape, folder, epochs):
     return path
 
 
-def time_lockstep(shape, path, folder, processes, threads):
-    """{name: milliseconds a step}: the median over epochs, the first one left out."""
+def time_precision(precision, shape, path, folder, processes, threads):
+    """Milliseconds a step: the median over epochs, the first one left out."""
     run = f"{folder}/run"
-    lockstep("train", path, "--run-dir", run, ranks=processes if processes > 1 else 0,
-             threads=threads)
+    lockstep("train", path, "--run-dir", run, "--set", f"precision={precision}",
+             ranks=processes if processes > 1 else 0, threads=threads)
     with open(f"{run}/metrics.jsonl", encoding="utf-8") as f:
         epochs = [json.loads(line) for line in f]
     shutil.rmtree(run)
     if [e["step"] for e in epochs] != [SHAPES[shape][3] * (i + 1) for i in range(len(epochs))]:
         sys.exit(f"{shape}: epochs of other lengths than {SHAPES[shape][3]} steps")
-    return {"lockstep": statistics.median(1e3 * e["steps_s"] / SHAPES[shape][3]
-                                          for e in epochs[1:])}
+    return statistics.median(1e3 * e["steps_s"] / SHAPES[shape][3] for e in epochs[1:])
+
+
+def time_lockstep(*setting):
+    """{name: that}, for the precisions that this program has here."""
+    times = {"lockstep": time_precision("f32", *setting)}
+    if lockstep_test.has_bf16():
+        times["lockstep bf16"] = time_precision("bf16", *setting)
+    return times
 
 
 def time_pytorch(python, shape, epochs, processes, threads):
-    """The same of PyTorch, with its default and its fastest updates; nothing where it fails."""
+    """The same of PyTorch, with its default and its fastest updates, with these in bfloat16, too;
+    nothing where it fails."""
     layers, batch, optimizer, steps = SHAPES[shape]
     script = os.path.join(SOURCE, "tests", "bench", "pytorch_steps.py")
     words = [python, script, "--layers", *layers, "--batch", batch, "--optimizer", optimizer,
@@ -95,7 +103,8 @@ def time_pytorch(python, shape, epochs, processes, threads):
         return {}
     found = json.loads(done.stdout.splitlines()[-1])
     name = f"PyTorch {found['version']}"
-    return {name: found["default_ms"], f"{name} {found['fastest']}": found["fastest_ms"]}
+    return {name: found["default_ms"], f"{name} {found['fastest']}": found["fastest_ms"],
+            f"{name} {found['fastest']} bf16": found["bf16_ms"]}
 
 
 def time_shape(shape, folder, args):
@@ -119,9 +128,11 @@ def print_shape(shape, settings):
     for (processes, threads), times in settings.items():
         what = f"{processes} process{'es' if processes > 1 else ''} x {threads}"
         for name, ms in times.items():
-            ratio = statistics.median(ms) / statistics.median(times["lockstep"])
-            print(f"  {what:16} {name:26} {statistics.median(ms):10.3f} "
-                  f"{f'{min(ms):.3f} - {max(ms):.3f}':>22} {ratio:11.2f}")
+            median = statistics.median(ms)
+            ratios = [median / statistics.median(times[own])
+                      for own in ("lockstep", "lockstep bf16") if own in times]
+            print(f"  {what:16} {name:31} {median:10.3f} {f'{min(ms):.3f} - {max(ms):.3f}':>22} "
+                  + " ".join(f"{ratio:11.2f}" for ratio in ratios))
     sys.stdout.flush()
 
 
@@ -132,7 +143,8 @@ def print_head(args):
           f"{machine['version']} ({machine['commit']}, {machine['blas']}, {machine['mpi']})")
     print(f"medians of {args.repeat} rounds; two processes: mpiexec, and "
           "DistributedDataParallel over gloo")
-    print(f"  {'':16} {'':26} {'ms a step':>10} {'lowest - highest':>22} {'/ lockstep':>11}",
+    print(f"  {'':16} {'':31} {'ms a step':>10} {'lowest - highest':>22} {'/ lockstep':>11} "
+          f"{'/ bf16':>11}",
           flush=True)
 
 

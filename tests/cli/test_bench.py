@@ -23,7 +23,8 @@ class Bench(lockstep_test.TestCase):
 
     def test_gemm(self):
         lines = self.lines("gemm", "--rows", 33, "--in", 130, "--out", 17, threads=2)
-        libraries = ["openblas"] + ["libxsmm"] * lockstep_test.has_libxsmm()
+        libraries = ["openblas"] + ["libxsmm"] * lockstep_test.has_libxsmm() + \
+            ["onednn"] * lockstep_test.has_bf16()
         self.assertEqual([(n["gemm"], n["product"], n["threads"]) for n in lines],
                          [(g, p, t) for t in (2, 1) for g in libraries
                           for p in ("forward", "backward_input", "backward_weight")])

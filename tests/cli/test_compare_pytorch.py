@@ -26,14 +26,17 @@ class ComparePytorch(lockstep_test.TestCase):
         done = self.compare("--no-pip", "--quick", "--threads", "1", "--shapes", "digits")
         self.assertEqual(done.returncode, 0, done)
         rows = re.findall(r"^  (1|2) process(?:es)? x 1 +(\S.*?)  +([\d.]+) +[\d.]+ - [\d.]+ +"
-                          r"([\d.]+)$", done.stdout, re.M)
+                          r"([\d.]+)(?: +[\d.]+)?$", done.stdout, re.M)
+        own = ["lockstep"] + ["lockstep bf16"] * lockstep_test.has_bf16()
         for processes in "12":
             mine = [(name, float(ms), float(ratio)) for n, name, ms, ratio in rows
                     if n == processes]
-            self.assertEqual(len(mine), 3, done)  # lockstep, PyTorch by default, its fastest
-            self.assertEqual((mine[0][0], mine[0][2]), ("lockstep", 1), done)
+            self.assertEqual([name for name, _, _ in mine[:len(own)]], own, done)
+            self.assertEqual(mine[0][2], 1, done)
+            # PyTorch by default, its fastest, the same in bfloat16
+            self.assertEqual(len(mine), len(own) + 3, done)
             for name, ms, ratio in mine[1:]:
-                self.assertRegex(name, r"^PyTorch \d+\.\d+")
+                self.assertRegex(name, r"^lockstep bf16$|^PyTorch \d+\.\d+")
                 self.assertAlmostEqual(ratio, ms / mine[0][1], delta=0.01 + 0.01 * ratio)
 
     def test_an_unknown_shape(self):

@@ -135,6 +135,11 @@ def has_libxsmm():
     return "by libxsmm" in run("--version").out
 
 
+def has_bf16():
+    """The same of oneDNN, by which precision: bf16 computes."""
+    return "by oneDNN" in run("--version").out
+
+
 def main():
     """Runs the file's tests; exits with 77 when all of them were skipped."""
     program = unittest.main(exit=False, verbosity=2)

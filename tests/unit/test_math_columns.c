@@ -40,9 +40,9 @@ typedef struct arrays {
 
 static arrays make(void) {
     arrays a = {room(ROWS * COLUMNS), room(OUT * COLUMNS), room(ROWS * OUT)};
-    fill(a.x, ROWS * COLUMNS, 1);
-    fill(a.w, OUT * COLUMNS, 2);
-    fill(a.dy, ROWS * OUT, 3);
+    fill_exact(gemm, a.x, ROWS * COLUMNS, 1);
+    fill_exact(gemm, a.w, OUT * COLUMNS, 2);
+    fill_exact(gemm, a.dy, ROWS * OUT, 3);
     return a;
 }
 

@@ -15,19 +15,34 @@
 #include "lockstep/base/status.h"
 #include "lockstep/math/lanes.h"
 
-/* compute.gemm: which library multiplies. It is part of what fixes the bits of a result. */
-typedef enum ls_gemm_kind { LS_GEMM_AUTO, LS_GEMM_OPENBLAS, LS_GEMM_LIBXSMM } ls_gemm_kind;
-#define LS_GEMM_WORDS "auto|openblas|libxsmm"
+/* compute.gemm: which library multiplies. It is part of what fixes the bits of a result. A kind is
+ * AUTO or a library's place in the table (gemm_backend.h), which OPENBLAS, being everywhere, opens:
+ * from 1 to ls_gemm_kinds(), and each is taken before those of lower kinds. */
+enum { LS_GEMM_AUTO, LS_GEMM_OPENBLAS };
+int ls_gemm_kinds(void);
+
+/* The words of compute.gemm in the order of the kinds, parted by |. */
+extern const char ls_gemm_words[];
 
 /* A library, for this process: what every product takes. */
 typedef struct ls_gemm ls_gemm;
 
-/* The library of a kind. AUTO: libxsmm where it was built in and this processor has AVX2, else
- * openblas. Tests some shapes first. Errors: ERR_RUNTIME with a hint: not in this build, or not on
- * this processor. */
+/* The library of a kind. AUTO: the best that was built in and that this processor has. Tests some
+ * shapes first. Errors: ERR_RUNTIME with a hint: not in this build, or not on this processor. */
 ls_status ls_gemm_choose(int kind, const ls_gemm **out) LS_MUST_CHECK;
 
-/* Never LS_GEMM_AUTO. */
+/* A library that rounds the operands of every product to bfloat16 (nearest, ties to even) and sums
+ * in float32: for as many threads as there are now. Its bits are those of one kind of processor.
+ * Errors: ERR_MEMORY; ERR_RUNTIME with a hint: not in this build, or not on this processor. */
+ls_status ls_gemm_create_bf16(ls_gemm **out) LS_MUST_CHECK;
+
+/* Frees what ls_gemm_create_bf16 gave; safe on NULL. */
+void ls_gemm_destroy(ls_gemm *gemm);
+
+/* Bytes that it works in. */
+size_t ls_gemm_bytes(const ls_gemm *gemm);
+
+/* Of what ls_gemm_choose gave; never LS_GEMM_AUTO. */
 int ls_gemm_kind_of(const ls_gemm *gemm);
 const char *ls_gemm_name(const ls_gemm *gemm);
 

@@ -47,8 +47,10 @@ typedef struct ls_config_parallel {
 } ls_config_parallel;
 
 typedef struct ls_config_compute {
-    int gemm; /* ls_gemm_kind; AUTO until a run begins */
+    int gemm; /* a kind of lockstep/math/gemm.h; AUTO until a run begins */
 } ls_config_compute;
+
+typedef enum ls_precision { LS_PRECISION_F32, LS_PRECISION_BF16 } ls_precision;
 
 typedef struct ls_config_stopping {
     bool given;
@@ -79,6 +81,7 @@ typedef struct ls_config {
     ls_config_batch batch;
     ls_config_parallel parallel;
     ls_config_compute compute;
+    int precision; /* ls_precision */
     ls_config_train train;
     ls_config_checkpoint checkpoint;
 } ls_config;

@@ -59,7 +59,10 @@ typedef struct ls_trained {
     size_t n_targets;    /* columns of y, regression */
     ls_strings features; /* of the inputs before the transforms, or empty */
     ls_transforms *transforms;
-    const ls_gemm *gemm; /* config.compute.gemm; to apply a model, what is here instead */
+    /* What multiplies: config.compute.gemm or, with precision bf16, `bf16`; to apply a model, what
+     * is here instead. */
+    const ls_gemm *gemm;
+    ls_gemm *bf16; /* NULL: not with this precision, or not here */
     ls_model *model;
     ls_spread spread;     /* strategy features */
     size_t n_samples;     /* of the dataset that it was trained on */
