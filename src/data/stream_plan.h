@@ -54,8 +54,8 @@ typedef struct ls_planner {
 /* Rows that are kept at most: what the windows hold, and some to read ahead. */
 size_t ls_planner_places(const ls_sampler *like);
 
-/* For the lanes and rows of a sampler. Errors: ERR_MEMORY; *out can be freed then, too. */
-ls_status ls_planner_create(const ls_sampler *like, ls_planner *out) LS_MUST_CHECK;
+/* For the lanes and rows of a sampler. Errors: ERR_MEMORY; *p can be freed then, too. */
+ls_status ls_planner_create(const ls_sampler *like, ls_planner *p) LS_MUST_CHECK;
 void ls_planner_free(ls_planner *p);
 
 /* An epoch's plan has room for all that is planned. Errors: ERR_MEMORY. */
