@@ -222,6 +222,10 @@ ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, siz
                             LS_H5_F32, out);
 }
 
+ls_status ls_dataset_take_parts(ls_dataset *ds) {
+    return ls_h5_array_take_parts(ds->x);
+}
+
 ls_status ls_dataset_check(const ls_dataset *ds, const size_t *row, size_t rows,
                            const uint32_t *column, size_t columns, const float *x) {
     if (!ls_any_not_finite(rows * columns, x))

@@ -1,6 +1,7 @@
 /* Reads rows slab by slab, transforms them and puts them where they belong. */
 #include "lockstep/data/loader.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "lockstep/base/hash.h"
@@ -23,6 +24,7 @@ struct ls_loader {
 
     ls_loader_columns columns; /* n_blocks 0: all; else outputs are these */
     uint32_t *file_column;     /* [outputs] which of the file's columns they come from */
+    bool follow;               /* these are consecutive */
 };
 
 static ls_status prepare_rows(ls_loader *l) {
@@ -47,6 +49,9 @@ static ls_status prepare_columns(ls_loader *l) {
     }
     l->file_first = low;
     l->file_count = high - low;
+    l->follow = l->file_count == l->outputs;
+    for (size_t j = 0; j < l->outputs; j++)
+        l->follow = l->follow && l->file_column[j] == low + j;
     return LS_OK;
 }
 
@@ -94,7 +99,9 @@ static void add_to_sum(uint64_t sum[2], uint64_t number, const float *x, size_t 
 static ls_status finish_columns(const ls_loader *l, size_t row, const float *from, float *out,
                                 uint64_t sum[2]) {
     const ls_loader_columns *c = &l->columns;
-    for (size_t j = 0; j < l->outputs; j++)
+    if (l->follow)
+        memcpy(out, from, l->outputs * sizeof *out);
+    for (size_t j = 0; !l->follow && j < l->outputs; j++)
         out[j] = from[l->file_column[j] - l->file_first];
     LS_TRY(ls_dataset_check(l->ds, &row, 1, l->file_column, l->outputs, out));
     /* Every block has a number of its own: those of a row follow each other from 2^24 times the
@@ -131,7 +138,7 @@ static ls_status finish(const ls_loader *l, const size_t *row, size_t i, const s
 /* Brings the rows row[0..n) of one slab to their places, each in one go while it is in the cache.
  * What else the slab holds has been asked for by nobody and may be anything. */
 static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size_t *slot,
-                           float *out) {
+                           float *out, uint64_t *row_sum) {
     uint64_t high = 0, low = 0, unused[2] = {0};
     size_t failed = n;
     LS_TRY(ls_dataset_read_raw(l->ds, row[0], row[n - 1] + 1 - row[0], l->file_first, l->file_count,
@@ -143,6 +150,8 @@ static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size
             failed = i;
         high += sum[0];
         low += sum[1];
+        if (row_sum != NULL)
+            row_sum[i] = sum[1];
     }
     if (failed < n) /* once more, for the message is the thread's own */
         return finish(l, row, failed, slot, out, unused);
@@ -151,18 +160,49 @@ static ls_status read_slab(ls_loader *l, const size_t *row, size_t n, const size
     return LS_OK;
 }
 
+/* How many of the ascending rows row[0..n) lie in the slab of the first. */
+static size_t count_in_slab(const size_t *row, size_t n) {
+    const size_t border = (row[0] / SLAB_ROWS + 1) * SLAB_ROWS;
+    size_t k = 1;
+    while (k < n && row[k] < border)
+        k++;
+    return k;
+}
+
 ls_status ls_loader_read(ls_loader *l, const size_t *row, size_t n, const size_t *slot, float *out,
                          ls_progress *progress) {
-    for (size_t i = 0; i < n;) {
+    for (size_t i = 0, k; i < n; i += k) {
         if (ls_stop_is_asked())
             return LS_STOPPED;
-        size_t border = (row[i] / SLAB_ROWS + 1) * SLAB_ROWS, k = i + 1;
-        while (k < n && row[k] < border)
-            k++;
+        k = count_in_slab(row + i, n - i);
         float *at = slot != NULL ? out : out + i * l->outputs;
-        LS_TRY(read_slab(l, row + i, k - i, slot != NULL ? slot + i : NULL, at));
-        ls_progress_update(progress, (double)k, NULL);
-        i = k;
+        LS_TRY(read_slab(l, row + i, k, slot != NULL ? slot + i : NULL, at, NULL));
+        ls_progress_update(progress, (double)(i + k), NULL);
     }
     return LS_OK;
+}
+
+ls_status ls_loader_read_again(ls_loader *l, const size_t *row, size_t n, const size_t *slot,
+                               float *out, uint64_t *sum) {
+    for (size_t i = 0, k; i < n; i += k) {
+        k = count_in_slab(row + i, n - i);
+        LS_TRY(read_slab(l, row + i, k, slot + i, out, sum + i));
+    }
+    return LS_OK;
+}
+
+ls_status ls_loader_scan(ls_loader *l, const size_t *row, size_t n, uint64_t *sum,
+                         ls_progress *progress) {
+    float *room = NULL;
+    LS_TRY(ls_alloc(SLAB_ROWS * l->outputs, sizeof *room, "rows", &room));
+    ls_status st = LS_OK;
+    for (size_t i = 0, k; st == LS_OK && i < n; i += k) {
+        k = count_in_slab(row + i, n - i);
+        st = ls_stop_is_asked()
+                 ? LS_STOPPED
+                 : read_slab(l, row + i, k, NULL, room, sum != NULL ? sum + i : NULL);
+        ls_progress_update(progress, (double)(i + k), NULL);
+    }
+    ls_free(room);
+    return st;
 }

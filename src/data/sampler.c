@@ -14,7 +14,7 @@ struct ls_sampler {
     size_t *lane_rows;   /* [lanes] */
     size_t *lane_first;  /* [mine + 1]: where a lane's slots begin */
     size_t *block_first; /* [mine + 1]: where a lane's blocks begin in block_slot */
-    size_t *block_slot;  /* the first slot of each block of these lanes */
+    size_t *block_slot;  /* [blocks + 1] the first slot of each block of these lanes; their end */
     size_t *block_size;  /* its rows */
     uint32_t *row;       /* [slots] */
     uint32_t *order;     /* [slots]: the epoch's order, as slots */
@@ -71,6 +71,7 @@ static void fill_lanes(ls_sampler *s, const uint32_t *lane_of, size_t n_blocks) 
     }
     s->lane_first[s->mine.count] = slot;
     s->block_first[s->mine.count] = block;
+    s->block_slot[block] = slot;
 }
 
 static ls_status allocate(ls_sampler *s, const uint32_t *lane_of, size_t n_blocks) {
@@ -85,7 +86,7 @@ static ls_status allocate(ls_sampler *s, const uint32_t *lane_of, size_t n_block
     }
     LS_TRY(ls_alloc(s->mine.count + 1, sizeof *s->lane_first, "sampler", &s->lane_first));
     LS_TRY(ls_alloc(s->mine.count + 1, sizeof *s->block_first, "sampler", &s->block_first));
-    LS_TRY(ls_alloc(blocks, sizeof *s->block_slot, "sampler", &s->block_slot));
+    LS_TRY(ls_alloc(blocks + 1, sizeof *s->block_slot, "sampler", &s->block_slot));
     LS_TRY(ls_alloc(blocks, sizeof *s->block_size, "sampler", &s->block_size));
     LS_TRY(ls_alloc(slots, sizeof *s->row, "sampler", &s->row));
     LS_TRY(ls_alloc(slots, sizeof *s->order, "sampler", &s->order));
@@ -128,6 +129,11 @@ void ls_sampler_destroy(ls_sampler *s) {
     ls_free(s);
 }
 
+const ls_sampler_spec *ls_sampler_made_of(const ls_sampler *s, ls_tree_range *mine) {
+    *mine = s->mine;
+    return &s->spec;
+}
+
 size_t ls_sampler_steps(const ls_sampler *s) {
     return s->steps;
 }
@@ -138,6 +144,11 @@ size_t ls_sampler_rows(const ls_sampler *s) {
 
 const uint32_t *ls_sampler_row(const ls_sampler *s) {
     return s->row;
+}
+
+size_t ls_sampler_blocks(const ls_sampler *s, const size_t **first) {
+    *first = s->block_slot;
+    return s->block_first[s->mine.count];
 }
 
 size_t ls_sampler_lane_rows(const ls_sampler *s, size_t lane) {

@@ -72,7 +72,6 @@ static ls_status new_file(const char *path, const char *name, int flags, ls_h5 *
         ls_free(file);
         return st;
     }
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* HDF5 would print its own messages */
     *out = file;
     return LS_OK;
 }
@@ -89,6 +88,8 @@ static bool has_signature(const ls_h5 *file) {
 }
 
 static ls_status open_library(ls_h5 *file) {
+    LS_H5_ALONE;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* HDF5 would print its own messages */
     const hid_t access = ls_h5_disk_access(&file->disk);
     if (access < 0)
         return ls_h5_fail(file, NULL, "open");
@@ -131,30 +132,33 @@ ls_status ls_h5_open(const char *path, ls_h5 **out) {
     return ls_h5_open_sealed(path, NULL, NULL, out);
 }
 
+static ls_status create_library(ls_h5 *file, const char *path, off_t origin) {
+    LS_H5_ALONE;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = ls_h5_disk_access(&file->disk);
+    const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    /* No times inside: equal contents make equal files. */
+    if (access >= 0 && creation >= 0 && H5Pset_userblock(creation, (hsize_t)origin) >= 0 &&
+        H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
+        H5Pset_obj_track_times(creation, false) >= 0)
+        file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    const ls_status st = file->id < 0 ? ls_h5_fail(file, NULL, "create") : LS_OK;
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (access >= 0)
+        H5Pclose(access);
+    return st;
+}
+
 static ls_status create(const char *path, const char *name, const char *label, ls_h5 **out) {
     ls_h5 *file = NULL;
     *out = NULL;
     LS_TRY(new_file(path, name, O_RDWR | O_CREAT | O_TRUNC, &file));
     const off_t origin = label != NULL ? LS_H5_SEAL_BYTES : 0;
-    ls_status st = ls_h5_behind_create(file->disk.fd, path, origin, &file->disk.behind);
-    if (st != LS_OK) {
-        ls_h5_destroy(file);
-        return st;
-    }
-    const hid_t access = ls_h5_disk_access(&file->disk);
-    const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-    /* No times inside: equal contents make equal files. */
     file->label = label;
-    if (access >= 0 && creation >= 0 && H5Pset_userblock(creation, (hsize_t)origin) >= 0 &&
-        H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0 &&
-        H5Pset_obj_track_times(creation, false) >= 0)
-        file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
-    if (file->id < 0)
-        st = ls_h5_fail(file, NULL, "create");
-    if (creation >= 0)
-        H5Pclose(creation);
-    if (access >= 0)
-        H5Pclose(access);
+    ls_status st = ls_h5_behind_create(file->disk.fd, path, origin, &file->disk.behind);
+    if (st == LS_OK)
+        st = create_library(file, path, origin);
     if (st != LS_OK) {
         ls_h5_destroy(file);
         return st;
@@ -175,13 +179,20 @@ ls_status ls_h5_create_sealed(const ls_pending_file *pending, const char *label,
     return create(pending->temporary_path, pending->path, label, out);
 }
 
+static ls_status close_library(ls_h5 *file) {
+    LS_H5_ALONE;
+    const bool closed = H5Fclose(file->id) >= 0;
+    file->id = -1;
+    return closed ? LS_OK : ls_h5_fail(file, NULL, "write");
+}
+
 ls_status ls_h5_close(ls_h5 *file) {
     if (!file)
         return LS_OK;
-    const bool closed = H5Fclose(file->id) >= 0;
-    file->id = -1;
+    ls_status st = close_library(file);
     ls_h5_disk_finish(&file->disk);
-    ls_status st = closed ? ls_h5_check_disk(file) : ls_h5_fail(file, NULL, "write");
+    if (st == LS_OK)
+        st = ls_h5_check_disk(file);
     if (st == LS_OK && file->label != NULL)
         st = ls_h5_write_seal(file);
     if (close(file->disk.fd) != 0 && st == LS_OK)
@@ -191,13 +202,18 @@ ls_status ls_h5_close(ls_h5 *file) {
     return st;
 }
 
-void ls_h5_destroy(ls_h5 *file) {
-    if (!file)
-        return;
+static void leave_library(ls_h5 *file) {
+    LS_H5_ALONE;
     if (file->id >= 0)
         H5Fclose(file->id);
     if (file->disk.driver > 0)
         H5FDunregister(file->disk.driver);
+}
+
+void ls_h5_destroy(ls_h5 *file) {
+    if (!file)
+        return;
+    leave_library(file);
     ls_h5_behind_destroy(file->disk.behind);
     if (file->disk.fd >= 0)
         close(file->disk.fd);
@@ -218,6 +234,7 @@ ls_status ls_h5_size(const ls_h5 *file, uint64_t *bytes) {
 }
 
 char *ls_h5_version(char *buffer) {
+    LS_H5_ALONE;
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);
     snprintf(buffer, 32, "%u.%u.%u", major, minor, release);
@@ -237,6 +254,7 @@ static bool link_exists(const ls_h5 *file, const char *name, size_t n) {
 }
 
 bool ls_h5_has(const ls_h5 *file, const char *name) {
+    LS_H5_ALONE;
     const size_t length = strlen(name);
     if (strspn(name, "/") == length)
         return length > 0;
@@ -263,6 +281,7 @@ static ls_status make_one_group(ls_h5 *file, const char *name) {
 }
 
 ls_status ls_h5_make_parents(ls_h5 *file, const char *name) {
+    LS_H5_ALONE;
     LS_TRY(ls_h5_check_disk(file));
     for (size_t i = 1; name[0] && name[i]; i++) {
         if (name[i] != '/' || name[i - 1] == '/')
@@ -277,6 +296,7 @@ ls_status ls_h5_make_parents(ls_h5 *file, const char *name) {
 }
 
 ls_status ls_h5_make_group(ls_h5 *file, const char *name) {
+    LS_H5_ALONE;
     LS_TRY(ls_h5_make_parents(file, name));
     if (ls_h5_has(file, name))
         return LS_OK;
@@ -305,6 +325,7 @@ static ls_status add_link_name(const ls_h5 *file, hid_t group, const char *name,
 }
 
 ls_status ls_h5_list(const ls_h5 *file, const char *name, ls_strings *out) {
+    LS_H5_ALONE;
     const hid_t group = H5Gopen2(file->id, name, H5P_DEFAULT);
     if (group < 0)
         return ls_fail(LS_ERR_DATA, file->path, "no group %s", name);

@@ -116,6 +116,7 @@ static ls_status new_array(ls_h5 *file, const char *name, ls_h5_array **out) {
 }
 
 ls_status ls_h5_array_open(ls_h5 *file, const char *name, size_t cache_bytes, ls_h5_array **out) {
+    LS_H5_ALONE;
     ls_h5_array *a = NULL;
     hid_t access = -1;
     ls_h5_info info;
@@ -208,6 +209,7 @@ static hid_t creation_access(const ls_h5 *file) {
 ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, int rank,
                              const size_t *dim, const size_t *chunk, int gzip_level,
                              ls_h5_array **out) {
+    LS_H5_ALONE;
     ls_h5_array *a = NULL;
     *out = NULL;
     LS_TRY(ls_h5_make_parents(file, name));
@@ -241,9 +243,14 @@ const ls_h5_info *ls_h5_array_info(const ls_h5_array *a) {
     return &a->info;
 }
 
+ls_status ls_h5_array_take_parts(ls_h5_array *a) {
+    return ls_h5_direct_take_parts(&a->direct, &a->info);
+}
+
 void ls_h5_array_destroy(ls_h5_array *a) {
     if (!a)
         return;
+    LS_H5_ALONE;
     if (a->space >= 0)
         H5Sclose(a->space);
     if (a->id >= 0)
@@ -277,6 +284,7 @@ ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *co
     if (type == LS_H5_F32 &&
         ls_h5_direct_read(&a->direct, a->id, &a->info, &a->file->disk, start, count, out))
         return LS_OK;
+    LS_H5_ALONE;
     const hid_t memory = select_block(a, start, count, &empty);
     const bool ok = memory >= 0 && (empty || H5Dread(a->id, ls_h5_memory_type(type), memory,
                                                      a->space, H5P_DEFAULT, out) >= 0);
@@ -288,6 +296,7 @@ ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *co
 
 ls_status ls_h5_array_write(ls_h5_array *a, const size_t *start, const size_t *count,
                             ls_h5_type type, const void *in) {
+    LS_H5_ALONE;
     bool empty;
     LS_TRY(ls_h5_check_disk(a->file));
     const hid_t memory = select_block(a, start, count, &empty);

@@ -161,6 +161,7 @@ static ls_status check_storage(const ls_h5 *file, const char *name, hid_t id,
 }
 
 ls_status ls_h5_describe(const ls_h5 *file, const char *name, ls_h5_info *out) {
+    LS_H5_ALONE;
     hid_t id = -1;
     LS_TRY(ls_h5_open_id(file, name, H5P_DEFAULT, &id));
     ls_status st = ls_h5_describe_open(file, name, id, out);

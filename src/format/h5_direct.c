@@ -2,6 +2,7 @@
 #include "h5_direct.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -76,9 +77,21 @@ void ls_h5_direct_prepare(hid_t file, hid_t id, const ls_h5_info *info, ls_h5_di
         H5Tclose(type);
 }
 
+static size_t chunks_along(const ls_h5_info *info, int dimension) {
+    return (info->dim[dimension] + info->chunk[dimension] - 1) / info->chunk[dimension];
+}
+
+ls_status ls_h5_direct_take_parts(ls_h5_direct *d, const ls_h5_info *info) {
+    if (!d->usable || d->at > 0 || d->shuffled || d->deflated || d->known != NULL)
+        return LS_OK;
+    return ls_alloc(chunks_along(info, 0) * chunks_along(info, 1), sizeof *d->known, "chunks",
+                    &d->known);
+}
+
 void ls_h5_direct_free(ls_h5_direct *d) {
     ls_free(d->chunk);
     ls_free(d->buffer);
+    ls_free(d->known);
     *d = (ls_h5_direct){0};
 }
 
@@ -206,6 +219,7 @@ static size_t room_of(size_t full) {
 /* Where HDF5 would read a chunk from: it is asked to, through a driver that only takes a note. (The
  * call that tells addresses goes through all chunks to find one.) */
 static bool locate(hid_t id, ls_h5_disk *disk, size_t room, ls_h5_chunk *c) {
+    LS_H5_ALONE;
     const hsize_t offset[2] = {c->row, c->column};
     uint32_t skipped = 0;
     hsize_t bytes = 0;
@@ -221,6 +235,23 @@ static bool locate(hid_t id, ls_h5_disk *disk, size_t room, ls_h5_chunk *c) {
     return read >= 0 && c->at != HADDR_UNDEF && skipped == 0;
 }
 
+/* The same with the addresses that are known already. Chunks without other filters than a sum have
+ * all the same size. */
+static bool locate_known(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h5_info *info,
+                         size_t room, ls_h5_chunk *c) {
+    if (d->known == NULL)
+        return locate(id, disk, room, c);
+    uint64_t *at =
+        &d->known[c->row / info->chunk[0] * chunks_along(info, 1) + c->column / info->chunk[1]];
+    const size_t bytes =
+        info->chunk[0] * info->chunk[1] * sizeof(float) + (d->summed ? SUM_BYTES : 0);
+    if (*at == 0 && (!locate(id, disk, room, c) || c->bytes != bytes))
+        return false;
+    c->at = *at = *at > 0 ? *at : c->at;
+    c->bytes = bytes;
+    return true;
+}
+
 /* Finds the chunks that the block touches; *n of them, all there and all with all filters. */
 static bool find_chunks(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h5_info *info,
                         const block *b, size_t *n) {
@@ -233,7 +264,7 @@ static bool find_chunks(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h5
             if (ls_grow(&d->chunk, &d->capacity, *n + 1, sizeof *d->chunk, "chunks") != LS_OK)
                 return false;
             d->chunk[*n] = (ls_h5_chunk){.row = r, .column = c};
-            if (!locate(id, disk, room, &d->chunk[(*n)++]))
+            if (!locate_known(d, id, disk, info, room, &d->chunk[(*n)++]))
                 return false;
         }
     return true;
@@ -274,12 +305,50 @@ static bool make_buffers(ls_h5_direct *d, size_t bytes) {
 
 /* HDF5 keeps chunks for the next block, and of a plain one reads no more than is wanted: where a
  * block is a small part of its chunks, or a chunk is large, that is better. */
-static bool is_worth_it(const ls_h5_info *info, const block *b) {
+static bool is_worth_it(const ls_h5_direct *d, const ls_h5_info *info, const block *b) {
     const double full = (double)info->chunk[0] * (double)info->chunk[1];
     const double chunks = touched(b->start[0], b->count[0], info->chunk[0]) *
                           touched(b->start[1], b->count[1], info->chunk[1]);
-    return chunks * full <= PART_MAX * (double)b->count[0] * (double)b->count[1] &&
+    return (d->known != NULL ||
+            chunks * full <= PART_MAX * (double)b->count[0] * (double)b->count[1]) &&
            2 * (double)threads() * full * sizeof(float) <= BUFFERS_MAX;
+}
+
+/* The bytes of a chunk's rows that the block wants: *at in the file, the result in the chunk. */
+static size_t part_of(const ls_h5_info *info, const ls_h5_chunk *c, const block *b, size_t *bytes,
+                      uint64_t *at) {
+    const size_t row = most(c->row, b->start[0]), row_bytes = info->chunk[1] * sizeof(float);
+    const size_t end = least(c->row + info->chunk[0], b->start[0] + b->count[0]);
+    const size_t skipped = (row - c->row) * row_bytes;
+    *bytes = (end - row) * row_bytes;
+    *at = c->at + skipped;
+    return skipped;
+}
+
+/* All parts are asked for before the first is waited for: a disk is fast only where it has many
+ * pieces to choose from. */
+static void announce_parts(const ls_h5_direct *d, const ls_h5_info *info, int fd, const block *b,
+                           size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes;
+        uint64_t at;
+        (void)part_of(info, &d->chunk[i], b, &bytes, &at);
+        (void)posix_fadvise(fd, (off_t)at, (off_t)bytes, POSIX_FADV_WILLNEED); /* a wish */
+    }
+}
+
+/* Reads a chunk, or of one that may be read in parts what the block wants of it. Returns where its
+ * elements are, or NULL; buffer[2], each with the room for one. */
+static const char *read_chunk(const ls_h5_direct *d, const ls_h5_info *info, int fd,
+                              const ls_h5_chunk *c, const block *b, char *const buffer[2]) {
+    size_t bytes;
+    uint64_t at;
+    if (d->known == NULL)
+        return read_at(fd, buffer[0], c->bytes, c->at)
+                   ? unpack(d, buffer, c->bytes, info->chunk[0] * info->chunk[1] * sizeof(float))
+                   : NULL;
+    const size_t skipped = part_of(info, c, b, &bytes, &at);
+    return read_at(fd, buffer[0] + skipped, bytes, at) ? buffer[0] : NULL;
 }
 
 static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
@@ -287,14 +356,15 @@ static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5
     const size_t full = info->chunk[0] * info->chunk[1] * sizeof(float), room = room_of(full);
     size_t n = 0;
     int failed = 0;
-    if (!is_worth_it(info, b) || !find_chunks(d, id, disk, info, b, &n) || !make_buffers(d, room))
+    if (!is_worth_it(d, info, b) || !find_chunks(d, id, disk, info, b, &n) ||
+        !make_buffers(d, room))
         return false;
+    if (d->known != NULL)
+        announce_parts(d, info, disk->fd, b, n);
 #pragma omp parallel for schedule(dynamic) reduction(| : failed)
     for (size_t i = 0; i < n; i++) {
         char *own = d->buffer + 2 * thread() * room, *const buffer[2] = {own, own + room};
-        const char *data = NULL;
-        if (read_at(disk->fd, buffer[0], d->chunk[i].bytes, d->chunk[i].at))
-            data = unpack(d, buffer, d->chunk[i].bytes, full);
+        const char *data = read_chunk(d, info, disk->fd, &d->chunk[i], b, buffer);
         if (data != NULL)
             copy_common(info, &d->chunk[i], (const float *)(const void *)data, b);
         failed |= data == NULL;

@@ -34,11 +34,16 @@ typedef struct ls_h5_direct {
     size_t capacity;
     char *buffer; /* [threads][2][most bytes of a chunk] */
     size_t n_buffers;
+    uint64_t *known; /* [chunks] where they are, 0: not known yet; NULL: only read as a whole */
 } ls_h5_direct;
 
 /* Whether the open array `id` of the open file `file` is one for this. */
 void ls_h5_direct_prepare(hid_t file, hid_t id, const ls_h5_info *info, ls_h5_direct *out);
 void ls_h5_direct_free(ls_h5_direct *direct);
+
+/* From now on of a chunk without other filters than a sum only the rows that are wanted are read,
+ * so that the sum is not looked at. Errors: ERR_MEMORY. */
+ls_status ls_h5_direct_take_parts(ls_h5_direct *direct, const ls_h5_info *info) LS_MUST_CHECK;
 
 /* out[count[0], count[1]] = the block of the array that begins at start. False: it was not read,
  * for whatever reason; out may hold anything then. */

@@ -13,6 +13,15 @@
 #include "lockstep/base/error.h"
 #include "lockstep/format/h5.h"
 
+/* Debian's HDF5 is not thread-safe, and its state is one for the process: LS_H5_ALONE, among a
+ * function's declarations, keeps all other threads out of HDF5 from there to the end of the block.
+ * Whatever calls the library begins so; a thread may nest it. What waits for a disk stays outside
+ * where that can be. */
+#define LS_H5_ALONE                                                                                \
+    __attribute__((cleanup(ls_h5_leave), unused)) const int ls_h5_entered = ls_h5_enter()
+int ls_h5_enter(void);
+void ls_h5_leave(const int *entered);
+
 #define LS_H5_SEAL_BYTES 4096 /* a power of two, as HDF5 wants it, and a whole page */
 
 /* Where an HDF5 file's bytes are. After the first failed write nothing more is written and HDF5

@@ -66,6 +66,7 @@ ls_status ls_h5_read_text_of(const ls_h5 *file, const char *object, hid_t datase
 }
 
 ls_status ls_h5_read_strings(ls_h5 *file, const char *name, ls_strings *out) {
+    LS_H5_ALONE;
     ls_h5_info info;
     LS_TRY(ls_h5_describe(file, name, &info)); /* for its messages */
     const hid_t id = H5Dopen2(file->id, name, H5P_DEFAULT);
@@ -129,6 +130,7 @@ static ls_status write_fixed(ls_h5 *file, const char *name, size_t count, size_t
 /* Checksums are of what stands in an array, and strings of variable length stand elsewhere. So
  * where arrays have checksums strings are padded to one length, unless that takes too much. */
 ls_status ls_h5_write_strings(ls_h5 *file, const char *name, const ls_strings *in) {
+    LS_H5_ALONE;
     const char **text = NULL;
     size_t width = 1;
     LS_TRY(ls_alloc(in->count, sizeof *text, "strings", &text));
@@ -163,12 +165,14 @@ ls_status ls_h5_read_text(ls_h5 *file, const char *name, char **out) {
 }
 
 ls_status ls_h5_write_text(ls_h5 *file, const char *name, const char *text) {
+    LS_H5_ALONE;
     return write_variable(file, name, 0, 1, &text);
 }
 
 /* ---- attributes ---- */
 
 bool ls_h5_has_attribute(const ls_h5 *file, const char *object, const char *name) {
+    LS_H5_ALONE;
     return ls_h5_has(file, object) && H5Aexists_by_name(file->id, object, name, H5P_DEFAULT) > 0;
 }
 
@@ -182,6 +186,7 @@ static ls_status open_attribute(const ls_h5 *file, const char *object, const cha
 
 ls_status ls_h5_read_attribute(ls_h5 *file, const char *object, const char *name, ls_h5_type type,
                                size_t count, void *out) {
+    LS_H5_ALONE;
     hid_t id = -1;
     LS_TRY(open_attribute(file, object, name, &id));
     const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
@@ -228,11 +233,13 @@ static ls_status write_attribute(ls_h5 *file, const char *object, const char *na
 
 ls_status ls_h5_write_attribute(ls_h5 *file, const char *object, const char *name, ls_h5_type type,
                                 size_t count, const void *in) {
+    LS_H5_ALONE;
     return write_attribute(file, object, name, ls_h5_stored_type(type), ls_h5_memory_type(type),
                            count, in);
 }
 
 ls_status ls_h5_read_attribute_text(ls_h5 *file, const char *object, const char *name, char **out) {
+    LS_H5_ALONE;
     hid_t id = -1;
     ls_strings list = {0};
     LS_TRY(open_attribute(file, object, name, &id));
@@ -246,6 +253,7 @@ ls_status ls_h5_read_attribute_text(ls_h5 *file, const char *object, const char 
 
 ls_status ls_h5_write_attribute_text(ls_h5 *file, const char *object, const char *name,
                                      const char *text) {
+    LS_H5_ALONE;
     const hid_t type = ls_h5_text_type();
     if (type < 0)
         return ls_h5_fail(file, object, "write an attribute");

@@ -47,6 +47,11 @@ ls_status ls_math_init(void) {
     return LS_OK;
 }
 
+void ls_math_init_thread(void) {
+    flush_denormals();
+    ls_math_set_threads(1);
+}
+
 const char *ls_math_better_core(void) {
 #ifdef __x86_64__
     /* What 0.3.21 falls back to on a Xeon of 2023: a fifth of the speed of SkylakeX (measured). */

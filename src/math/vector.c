@@ -181,14 +181,21 @@ void ls_gather_rows(size_t rows, size_t columns, const float *in, const size_t *
                   &(arrays){.a = in, .c = out, .columns = columns, .row = row});
 }
 
-int ls_any_not_finite(size_t n, const float *x) {
-    /* A NaN or an infinity has all bits of the exponent set. */
+/* A NaN or an infinity has all bits of the exponent set. */
+LS_SIMD static uint32_t not_finite_loop(size_t n, const float *x) {
     uint32_t any = 0;
-#pragma omp parallel for schedule(static) reduction(| : any) if (n > LS_VECTOR_CHUNK)
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &x[i], sizeof bits);
         any |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
     }
+    return any;
+}
+
+int ls_any_not_finite(size_t n, const float *x) {
+    uint32_t any = 0;
+#pragma omp parallel for schedule(static) reduction(| : any) if (n > LS_VECTOR_CHUNK)
+    for (size_t i = 0; i < n; i += LS_VECTOR_CHUNK)
+        any |= not_finite_loop(n - i < LS_VECTOR_CHUNK ? n - i : LS_VECTOR_CHUNK, x + i);
     return (int)any;
 }

@@ -59,12 +59,18 @@ static ls_status copy_targets(ls_blocks *b, const ls_dataset *ds, const int32_t 
     return LS_OK;
 }
 
+/* Rows that this rank reads, from that of number *first on. */
+static size_t rows_to_read(const ls_blocks *b, size_t *first) {
+    *first = b->t->model->sharded != NULL ? 0 : b->mine.first * LS_BLOCK_ROWS;
+    return b->t->model->sharded != NULL ? b->n : rows_of(b, b->mine);
+}
+
 /* Rows that x holds, from that of number *first on. */
 static size_t rows_held(const ls_blocks *b, size_t *first) {
-    *first = b->t->model->sharded != NULL ? 0 : b->mine.first * LS_BLOCK_ROWS;
+    const size_t rows = rows_to_read(b, first);
     if (!b->resident)
         return b->t->model->sharded != NULL ? 0 : LS_BLOCK_ROWS;
-    return b->t->model->sharded != NULL ? b->n : rows_of(b, b->mine);
+    return rows;
 }
 
 static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const size_t *row,
@@ -83,14 +89,19 @@ static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const s
     return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, false, &b->activations);
 }
 
-/* Reads this rank's rows once and for all; the log's bar counts this rank's. */
-static ls_status load(ls_blocks *b, ls_log *log) {
-    size_t first, rows = rows_held(b, &first);
+/* Reads this rank's rows, to keep or only to look at them; the log's bar counts this rank's. */
+static ls_status load(ls_blocks *b, bool keep, ls_log *log) {
+    size_t first, rows = rows_to_read(b, &first);
     ls_progress *progress = NULL;
     LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
-    ls_status st = ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, progress);
+    ls_status st = keep ? ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, progress)
+                        : ls_loader_scan(b->loader, b->row + first, rows, NULL, progress);
     ls_progress_finish(progress, st);
     return st;
+}
+
+ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) {
+    return ls_agree(b->comm, load(b, false, log));
 }
 
 /* A rank goes on with a block. */
@@ -121,7 +132,7 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
         st = allocate(b, ls_comm_size(comm), ds, row, label);
     }
     if (st == LS_OK && resident)
-        st = load(b, log);
+        st = load(b, true, log);
     st = ls_agree(comm, st);
     if (st == LS_OK && t->model->sharded != NULL)
         st = create_features(b);

@@ -30,6 +30,10 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
                            bool resident, ls_blocks **out) LS_MUST_CHECK;
 void ls_blocks_destroy(ls_blocks *b);
 
+/* Reads this rank's rows once, with all checks, and forgets them: for blocks that are not resident.
+ * Collective. Errors: ERR_DATA, agreed. */
+ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) LS_MUST_CHECK;
+
 /* score[ls_score_width(t)] of all rows, on all ranks. Collective. Errors: ERR_DATA, agreed. */
 ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) LS_MUST_CHECK;
 

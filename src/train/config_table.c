@@ -111,6 +111,22 @@ static const ls_opt data_table[] = {
      .min = 1,
      .max = 1 << 30,
      .help = "rows of a lane that are shuffled together"},
+    {.key = "memory",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config_data, memory),
+     .fallback = "auto",
+     .words = "auto|resident|stream",
+     .flags = LS_OPT_MAY_CHANGE,
+     .help = "where training rows are: all in memory (resident), or read from the file every epoch "
+             "(stream), with the same result; auto: resident where they fit memory_limit"},
+    {.key = "memory_limit",
+     .kind = LS_OPT_FLOAT,
+     .offset = offsetof(ls_config_data, memory_limit),
+     .fallback = "null",
+     .max = 1e9,
+     .flags = LS_OPT_MAY_CHANGE | LS_OPT_ABOVE_MIN,
+     .help = "GiB that the training rows of a rank may take; unset: half of what its machine has "
+             "available, shared by its ranks"},
     {.kind = LS_OPT_END},
 };
 

@@ -34,6 +34,8 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     ls_json_set(&o, "samples_per_s", number(r->rows_per_s));
     ls_json_set(&o, "steps_s", number(r->steps_s));
     ls_json_set(&o, "wait_s", number(r->wait_s));
+    if (run->rows_from.streamed)
+        ls_json_set(&o, "read_wait_s", number(r->read_wait_s));
     return o;
 }
 

@@ -71,9 +71,6 @@ static ls_status sort_slots(const ls_run *run, size_t *row, size_t *slot) {
 static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, size_t n) {
     ls_shard *s = &run->shard;
     size_t k = run->t->n_targets;
-    ls_progress *progress = NULL;
-    size_t zeros = run->t->model->sharded != NULL ? 1 : 0;
-    LS_TRY(ls_alloc((n + zeros) * run->t->model->in_size, sizeof *s->x, "training rows", &s->x));
     if (run->t->target == LS_TARGET_CLASSES)
         LS_TRY(ls_alloc(n, sizeof *s->label, "labels", &s->label));
     else
@@ -83,10 +80,7 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
             s->label[slot[i]] = run->label[row[i]];
         else
             memcpy(s->value + slot[i] * k, run->ds->value + row[i] * k, k * sizeof *s->value);
-    LS_TRY(ls_progress_create(run->log, "training rows of rank 0", "rows", (double)n, &progress));
-    ls_status st = ls_loader_read(run->loader, row, n, slot, s->x, progress);
-    ls_progress_finish(progress, st);
-    return st;
+    return ls_rows_load(run, row, slot, n);
 }
 
 static ls_status load_shard(ls_run *run) {
@@ -110,7 +104,10 @@ static ls_status load_validation(ls_run *run) {
     if (n == 0)
         return LS_OK;
     LS_TRY(ls_blocks_create(run->comm, run->log, run->t, run->ds, run->loader,
-                            run->rows[LS_SPLIT_VAL], n, run->label, true, &run->val));
+                            run->rows[LS_SPLIT_VAL], n, run->label, !run->rows_from.streamed,
+                            &run->val));
+    if (run->rows_from.streamed) /* the checks and the sum of all that is trained with */
+        LS_TRY(ls_blocks_scan(run->val, run->log));
     ls_status st = LS_OK;
     if (run->t->target == LS_TARGET_VALUES) {
         st = ls_alloc(run->t->n_targets, sizeof *run->spread, "targets", &run->spread);
@@ -223,6 +220,7 @@ ls_status ls_run_load(ls_run *run) {
     if (run->resumed_from != NULL)
         LS_TRY(ls_checkpoint_load_optimizer(run->comm, run->resumed_from, t, run->exchange,
                                             &run->optimizer));
+    LS_TRY(ls_agree(run->comm, ls_rows_start(run)));
     return ls_saver_create(run, &run->saver);
 }
 
@@ -253,6 +251,7 @@ static void free_buffers(ls_run *run) {
 
 void ls_run_free(ls_run *run) {
     ls_saver_destroy(run->saver); /* first: its thread reads what the run holds */
+    ls_rows_free(&run->rows_from);
     free_buffers(run);
     ls_blocks_destroy(run->val);
     ls_loader_destroy(run->loader);

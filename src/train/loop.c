@@ -151,6 +151,7 @@ static ls_status run_epoch(ls_run *run, bool *stop) {
                     ls_progress_create(run->log, what, "rows", (double)run->n_rows[0], &progress)));
     ls_sampler_begin_epoch(run->sampler, (uint32_t)state->epoch);
     run->times = (ls_step_times){0};
+    run->rows_from.wait_s = 0;
     ls_status st = run_steps(run, progress, stop);
     ls_progress_clear(progress); /* the table's line tells the rest */
     return st;
@@ -171,7 +172,9 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
-    LS_TRY(ls_run_mean_wait(run, &r.wait_s));
+    LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));
+    if (run->rows_from.streamed)
+        LS_TRY(ls_run_mean(run, run->rows_from.wait_s, &r.read_wait_s));
     state->epoch++;
     state->epoch_step = 0;
     state->train_loss = state->train_correct = state->train_rows = 0;

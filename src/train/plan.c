@@ -103,6 +103,8 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
     const bool features = m->sharded != NULL;
     size_t val_rows =
         (features ? val_blocks : ls_share(val_blocks, ranks, 0).count) * LS_BLOCK_ROWS;
+    if (run->rows_from.streamed)
+        val_rows = features ? 0 : LS_BLOCK_ROWS;
     if (val_rows > run->n_rows[LS_SPLIT_VAL])
         val_rows = run->n_rows[LS_SPLIT_VAL];
     /* Of weights that the exchange holds, the ranks of a machine have one copy. */
@@ -115,7 +117,7 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
         const char *what;
         double bytes;
     } parts[] = {
-        {"training rows", (double)(ls_sampler_rows(run->sampler) * inputs) * sizeof(float)},
+        {"training rows", ls_rows_bytes(run)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights and gradients", slab + (double)ls_exchange_held(run->exchange)},
         {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
@@ -139,6 +141,7 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
     }
     ls_buffer_addf(out, "            %-22s %10s on rank 0\n", "together",
                    ls_print_bytes(total, text));
+    ls_rows_plan(run, out);
     ls_buffer_addf(out, "traffic     %s sent a rank and step (strategy %s)\n",
                    ls_print_bytes((double)(ls_exchange_bytes(run->exchange) + facts->sent), text),
                    features ? "features" : "data");

@@ -15,6 +15,7 @@
 #include "lockstep/train/checkpoint.h"
 #include "lockstep/train/train.h"
 #include "lockstep/train/trained.h"
+#include "rows.h"
 #include "run_dir.h"
 #include "saver.h"
 #include "score.h"
@@ -22,7 +23,7 @@
 /* This rank's training rows, lane after lane; with strategy features all rows, of these the
  * columns of this rank, and one more row of zeros. */
 typedef struct ls_shard {
-    float *x;       /* [slots, inputs] */
+    float *x;       /* [slots, inputs]; NULL where rows are streamed */
     int32_t *label; /* [slots], or NULL */
     float *value;   /* [slots, targets], or NULL */
 } ls_shard;
@@ -45,7 +46,7 @@ typedef struct ls_batch {
 
 /* What the ranks tell each other in a step, as numbers: RANK_NUMBERS of each rank, each followed by
  * LANE_NUMBERS for each of its lanes. */
-enum { STOP_ASKED, SAVE_ASKED, WEIGHTS_SUM, RANK_NUMBERS };
+enum { STOP_ASKED, SAVE_ASKED, WEIGHTS_SUM, HAS_FAILED, RANK_NUMBERS };
 enum { LANE_LOSS, LANE_CORRECT, LANE_NUMBERS };
 
 /* Where the time of steps goes. A first layer that is spread updates its weights in BACKWARD: tile
@@ -79,6 +80,7 @@ typedef struct ls_run {
     ls_exchange *exchange;
     ls_features *features; /* the front of the model with strategy features; else NULL */
     ls_shard shard;
+    ls_rows rows_from; /* where a step's rows come from: the shard, or a stream */
     ls_batch batch;
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
@@ -126,8 +128,8 @@ typedef struct ls_requests {
  * Collective. Errors: ERR_DIVERGED. */
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) LS_MUST_CHECK;
 
-/* The seconds of run->times.wait_s, the mean over ranks. Collective. */
-ls_status ls_run_mean_wait(ls_run *run, double *seconds) LS_MUST_CHECK;
+/* The mean over ranks, between steps. Collective. */
+ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;
 
 /* loop.c: epochs to the end. Collective. */
 ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
@@ -138,6 +140,7 @@ typedef struct ls_epoch_record {
     const double *val_score;           /* NULL: none */
     double seconds, rows_per_s;
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
+    double read_wait_s;     /* for rows that are streamed, the mean over ranks */
     bool best;
 } ls_epoch_record;
 

@@ -309,5 +309,6 @@ ls_status ls_run_prepare(ls_run *run) {
         st = prepare_sampler(run);
     if (st == LS_OK && run->resumed_from == NULL)
         st = ls_model_init(run->t->model, (uint32_t)run->t->config.seed);
-    return ls_agree(run->comm, st);
+    LS_TRY(ls_agree(run->comm, st));
+    return ls_rows_choose(run);
 }

@@ -97,7 +97,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     const ls_model *m = run->t->model;
     gather_targets(run, rows);
     if (run->features == NULL) {
-        ls_gather_rows(rows, m->in_size, run->shard.x, b->slot, b->x);
+        ls_rows_gather(run, b->slot, rows, b->x);
         end_phase(run, LS_PHASE_GATHER);
         return LS_OK;
     }
@@ -105,7 +105,7 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     ls_pass all = *pass;
     all.position = b->all_position;
     spread_batch(run);
-    ls_gather_rows((size_t)run->t->config.batch.size, m->in_size, run->shard.x, b->all_slot,
+    ls_rows_gather(run, b->all_slot, (size_t)run->t->config.batch.size,
                    ls_features_x(run->features));
     end_phase(run, LS_PHASE_GATHER);
     LS_TRY(ls_features_forward(run->features, &all, &y));
@@ -150,6 +150,14 @@ static ls_status compare_weights(const ls_run *run) {
     return LS_OK;
 }
 
+/* A rank without its rows has computed with others, so that nobody waited for it. */
+static ls_status leave_together(ls_run *run) {
+    bool failed = false;
+    for (int r = 0; r < ls_comm_size(run->comm); r++)
+        failed = failed || part_of(run, r)[HAS_FAILED] != 0;
+    return failed ? ls_agree(run->comm, run->rows_from.status) : LS_OK;
+}
+
 /* Forward and loss of this rank's lanes; fills its part of the message. */
 static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
     const ls_trained *t = run->t;
@@ -164,6 +172,7 @@ static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
+    part[HAS_FAILED] = run->rows_from.status != LS_OK;
     for (size_t l = 0; l < pass->rows.count; l++) {
         double *lane = part + RANK_NUMBERS + LANE_NUMBERS * l;
         lane[LANE_LOSS] = b->lane_loss[l];
@@ -184,6 +193,7 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
              LANE_NUMBERS * ls_share(run->lanes.total, (size_t)ranks, (size_t)r).count) *
             sizeof *run->message;
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
+    LS_TRY(leave_together(run));
     LS_TRY(compare_weights(run));
     *told = (ls_requests){0};
     for (int r = 0; r < ranks; r++) {
@@ -307,12 +317,12 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
 }
 
 /* The buffer of a step's message is free between steps. */
-ls_status ls_run_mean_wait(ls_run *run, double *seconds) {
+ls_status ls_run_mean(ls_run *run, double own, double *mean) {
     size_t ranks = (size_t)ls_comm_size(run->comm);
     for (size_t r = 0; r < ranks; r++)
         run->message_bytes[r] = sizeof *run->message;
-    run->message[ls_comm_rank(run->comm)] = run->times.wait_s;
+    run->message[ls_comm_rank(run->comm)] = own;
     LS_TRY(ls_allgather_blocks(run->comm, run->message, run->message_bytes));
-    *seconds = ls_tree_sum(run->message, ranks, 1) / (double)ranks;
+    *mean = ls_tree_sum(run->message, ranks, 1) / (double)ranks;
     return LS_OK;
 }

@@ -85,7 +85,8 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
     ls_status st = LS_OK;
     if (key[0] != '\0')
         st = ls_hint(ls_fail(LS_ERR_CONFIG, path, "%s differs from the run that is resumed", key),
-                     "only train.epochs, data.file and checkpoint may change: undo the change, or "
+                     "only train.epochs, data.file, data.memory and checkpoint may change: undo "
+                     "the change, or "
                      "start anew with --overwrite or another --run-dir");
     ls_free(key);
     if (st == LS_OK)

@@ -195,6 +195,44 @@ static void damage_is_found(void **state) {
     ls_free(bytes);
 }
 
+/* Rows of chunks: the same values, and a sum counts only where a chunk is compressed. */
+static void parts_of_chunks(void **state) {
+    (void)state;
+    static const size_t rows[] = {0, 1, 3, 8, 12, 17, 36, 37}, columns[] = {0, 4, 10, 33, 53};
+    for (unsigned use = NONE; use < OTHER; use++) {
+        write_file("parts.h5", true, use, H5T_IEEE_F32LE, 0);
+        both b = open_both("parts.h5");
+        OK(ls_h5_array_take_parts(b.a));
+        OK(ls_h5_direct_take_parts(&b.direct, ls_h5_array_info(b.a)));
+        assert_int_equal(b.direct.known != NULL, use == NONE || use == FLETCHER);
+        for (int again = 0; again < 2; again++) /* once the places are known */
+            for (size_t i = 0; i < 7; i++)
+                for (size_t k = 0; k < 4; k++)
+                    check_block(&b, true, (size_t[]){rows[i], columns[k]},
+                                (size_t[]){rows[i + 1] - rows[i], columns[k + 1] - columns[k]}, 0);
+        close_both(&b);
+    }
+    char *bytes = NULL;
+    size_t length = 0;
+    static float got[COLUMNS];
+    write_file("parts.h5", true, FLETCHER, H5T_IEEE_F32LE, 0);
+    OK(ls_read_file(at("parts.h5"), &bytes, &length));
+    char *place = memmem(bytes, length, &x[3 * COLUMNS + 20], sizeof *x);
+    assert_non_null(place);
+    place[1] ^= 1;
+    OK(ls_write_file(at("bad.h5"), bytes, length));
+    ls_free(bytes);
+    both b = open_both("bad.h5");
+    const size_t good[2] = {2, 0}, bad[2] = {3, 0}, count[2] = {1, COLUMNS};
+    FAILS(LS_ERR_DATA, "a checksum differs", ls_h5_array_read(b.a, bad, count, LS_H5_F32, got));
+    OK(ls_h5_array_take_parts(b.a));
+    OK(ls_h5_array_read(b.a, good, count, LS_H5_F32, got));
+    assert_memory_equal(got, x + 2 * COLUMNS, sizeof got);
+    OK(ls_h5_array_read(b.a, bad, count, LS_H5_F32, got));
+    assert_true(got[20] != x[3 * COLUMNS + 20] && got[19] == x[3 * COLUMNS + 19]);
+    close_both(&b);
+}
+
 static int setup(void **state) {
     fill(x, ROWS * COLUMNS, 1);
     x[3] = 0;
@@ -203,10 +241,9 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_what_is_plain),
-        cmocka_unit_test(leaves_the_rest_to_hdf5),
-        cmocka_unit_test(odd_chunks),
-        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(takes_what_is_plain), cmocka_unit_test(leaves_the_rest_to_hdf5),
+        cmocka_unit_test(odd_chunks),          cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(parts_of_chunks),
     };
     return cmocka_run_group_tests(tests, setup, remove_dir);
 }

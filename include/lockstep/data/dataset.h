@@ -77,6 +77,10 @@ void ls_dataset_close(ls_dataset *ds);
 ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                               size_t columns, float *out) LS_MUST_CHECK;
 
+/* From now on small blocks are read without the checksums of the file where that is faster: for a
+ * caller who has read all before and compares sums of its own. Errors: ERR_MEMORY. */
+ls_status ls_dataset_take_parts(ls_dataset *ds) LS_MUST_CHECK;
+
 /* Checks x[rows, columns], whose row i is row[i] of the dataset and column j its column[j] (NULL:
  * j). Errors: ERR_DATA: the first NaN or infinity, with row, column and their names (numbers are
  * counted from 0, as h5py does). */

@@ -38,6 +38,16 @@ void ls_loader_destroy(ls_loader *loader);
 ls_status ls_loader_read(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
                          float *out, ls_progress *progress) LS_MUST_CHECK;
 
+/* The same, of few rows, whatever signals have come. sum[i]: half of what row i adds to the
+ * loader's sum, from which it can be told whether the row is the same when it is read again. */
+ls_status ls_loader_read_again(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
+                               float *out, uint64_t *sum) LS_MUST_CHECK;
+
+/* Reads the rows as ls_loader_read does, with all its checks, and forgets them; sum as above, or
+ * NULL. */
+ls_status ls_loader_scan(ls_loader *loader, const size_t *row, size_t n, uint64_t *sum,
+                         ls_progress *progress) LS_MUST_CHECK;
+
 /* The sum (modulo 2^64 each) over all rows read so far of the two halves of XXH3-128 of the row's
  * number and its inputs before the transforms; with columns, over all rows and blocks, of their
  * number and the values that the outputs come from. Neither order nor how rows and blocks are

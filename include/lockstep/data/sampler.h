@@ -35,6 +35,9 @@ ls_status ls_sampler_create(const ls_sampler_spec *spec, ls_tree_range mine,
                             ls_sampler **out) LS_MUST_CHECK;
 void ls_sampler_destroy(ls_sampler *s);
 
+/* What it was made with: *mine its lanes. */
+const ls_sampler_spec *ls_sampler_made_of(const ls_sampler *s, ls_tree_range *mine);
+
 /* Steps of an epoch, over all lanes. */
 size_t ls_sampler_steps(const ls_sampler *s);
 
@@ -42,6 +45,9 @@ size_t ls_sampler_steps(const ls_sampler *s);
  * the training rows they are. A row's place in this list is its slot. */
 size_t ls_sampler_rows(const ls_sampler *s);
 const uint32_t *ls_sampler_row(const ls_sampler *s);
+
+/* Blocks of these lanes: block b has the slots [first[b], first[b + 1]). */
+size_t ls_sampler_blocks(const ls_sampler *s, const size_t **first);
 
 /* Rows of one lane of the run; any lane. */
 size_t ls_sampler_lane_rows(const ls_sampler *s, size_t lane);

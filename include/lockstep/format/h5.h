@@ -2,7 +2,7 @@
  *
  * Why here: the only door to the HDF5 library; HDF5's own messages are kept silent and turned
  * into lockstep's. Serial: every rank opens a file by itself, read-only. Never decides what an
- * array means. Not thread-safe: one thread at a time calls it.
+ * array means. Threads may call it at once (inside HDF5 is one at a time), but not for one file.
  */
 #ifndef LS_FORMAT_H5_H
 #define LS_FORMAT_H5_H
@@ -100,6 +100,10 @@ ls_status ls_h5_array_create(ls_h5 *file, const char *name, ls_h5_type stored, i
                              const size_t *dim, const size_t *chunk, int gzip_level,
                              ls_h5_array **out) LS_MUST_CHECK;
 const ls_h5_info *ls_h5_array_info(const ls_h5_array *array);
+/* From now on a block that is a part of its chunks is read without the rest of them, and so without
+ * their checksums, where they are not compressed: for a caller who has sums of its own. Errors:
+ * ERR_MEMORY. */
+ls_status ls_h5_array_take_parts(ls_h5_array *array) LS_MUST_CHECK;
 /* start and count have the array's rank. Errors: ERR_DATA (read), ERR_IO (write). */
 ls_status ls_h5_array_read(ls_h5_array *array, const size_t *start, const size_t *count,
                            ls_h5_type type, void *out) LS_MUST_CHECK;

@@ -16,6 +16,10 @@
  * build without OpenMP where OpenBLAS would use several threads. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
+/* For a thread beside those of OpenMP: flushes denormals there, too, so that it computes the same
+ * bits, and keeps its kernels from starting threads of their own. */
+void ls_math_init_thread(void);
+
 /* Threads that a kernel may use: at first what OMP_NUM_THREADS says, else as many as the
  * process may use processors. A build without OpenMP has 1. */
 int ls_math_threads(void);

@@ -29,7 +29,11 @@ typedef struct ls_config_data {
     ls_config_split split;
     ls_choice_list transform;
     int64_t block_rows, shuffle_window;
+    int memory;          /* ls_memory */
+    double memory_limit; /* GiB; NAN: unset */
 } ls_config_data;
+
+typedef enum ls_memory { LS_MEMORY_AUTO, LS_MEMORY_RESIDENT, LS_MEMORY_STREAM } ls_memory;
 
 typedef struct ls_config_batch {
     int64_t size, lanes; /* lanes: LS_OPT_UNSET until resolved */

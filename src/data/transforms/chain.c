@@ -11,6 +11,7 @@
 #include "dataset_internal.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/simd.h"
 #include "lockstep/base/text.h"
 #include "lockstep/math/vector.h"
 
@@ -81,16 +82,15 @@ size_t ls_step_prepare(ls_transform_step *step, size_t first, size_t count) {
     return LS_NOT_FOUND;
 }
 
-static bool all_above(const float *x, size_t count, float bound) {
+LS_SIMD static bool all_above(const float *x, size_t count, float bound) {
     unsigned bad = 0;
     for (size_t j = 0; j < count; j++)
         bad |= x[j] > bound ? 0u : 1u;
     return !bad;
 }
 
-static void apply_affine(const ls_transform_step *step, size_t first, size_t count, float *x) {
-    const double *shift = step->shift + first, *factor = step->factor + first;
-    for (size_t j = 0; j < count; j++)
+LS_SIMD static void affine_loop(size_t n, const double *shift, const double *factor, float *x) {
+    for (size_t j = 0; j < n; j++)
         x[j] = (float)(((double)x[j] - shift[j]) * factor[j]);
 }
 
@@ -103,7 +103,7 @@ size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size
         if (kind->map)
             kind->map(row, count);
         else if (kind->affine)
-            apply_affine(&t->step[k], first, count, row);
+            affine_loop(count, t->step[k].shift + first, t->step[k].factor + first, row);
     }
     return ls_any_not_finite(count, row) ? end : LS_NOT_FOUND;
 }
