@@ -96,19 +96,21 @@ static ls_status choose_checkpoint(ls_run *run) {
     return st;
 }
 
-/* A new run takes over the config; a resumed one keeps what its checkpoint holds. */
-static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_config *config,
-                               bool go_on) {
-    if (!go_on) {
-        LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
-        run->t->config = *config;
-        *config = (ls_config){0};
-        return choose_gemm(run->comm, run->t);
-    }
+ls_status ls_run_begin(ls_run *run, ls_config *config) {
+    LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
+    run->t->config = *config;
+    *config = (ls_config){0};
+    LS_TRY(choose_gemm(run->comm, run->t));
+    return check_arithmetic(run);
+}
+
+/* A resumed run keeps what its checkpoint holds. */
+static ls_status resume(ls_run *run, const ls_train_request *request, ls_config *config) {
     LS_TRY(choose_checkpoint(run));
     LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
     LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
-    return choose_gemm(run->comm, run->t);
+    LS_TRY(choose_gemm(run->comm, run->t));
+    return check_arithmetic(run);
 }
 
 static ls_run_dir_use directory_use(const ls_train_request *request) {
@@ -208,8 +210,7 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
     bool go_on = false;
     LS_TRY(ls_agree(run->comm, name_directory(run, request, config)));
     LS_TRY(check_directory(run, request, &go_on));
-    LS_TRY(begin_trained(run, request, config, go_on));
-    LS_TRY(check_arithmetic(run));
+    LS_TRY(go_on ? resume(run, request, config) : ls_run_begin(run, config));
     if (go_on && is_finished(run)) {
         ls_note(run->log, "%s: the run has finished: %llu epochs are done", run->dir.path,
                 (unsigned long long)run->t->state.epoch);
