@@ -99,29 +99,17 @@ static ls_status warm_rivals(step_run *r) {
 
 /* ---- figures ---- */
 
-/* Values over ranks; all[] is room for one each. */
 static ls_status over_ranks(ls_comm *comm, double mine, double *mean, double *most) {
-    const size_t ranks = (size_t)ls_comm_size(comm);
+    const int ranks = ls_comm_size(comm);
     double *all = NULL;
-    size_t *bytes = NULL;
-    ls_status st = ls_alloc(ranks, sizeof *all, "figures", &all);
-    if (st == LS_OK)
-        st = ls_alloc(ranks, sizeof *bytes, "figures", &bytes);
-    st = ls_agree(comm, st);
-    for (size_t r = 0; st == LS_OK && r < ranks; r++)
-        bytes[r] = sizeof *all;
-    if (st == LS_OK) {
-        all[ls_comm_rank(comm)] = mine;
-        st = ls_allgather_blocks(comm, all, bytes);
-    }
     *mean = *most = 0;
-    for (size_t r = 0; st == LS_OK && r < ranks; r++) {
-        *mean += all[r] / (double)ranks;
+    LS_TRY(ls_allgather_numbers(comm, mine, &all));
+    for (int r = 0; r < ranks; r++) {
+        *mean += all[r] / ranks;
         *most = all[r] > *most ? all[r] : *most;
     }
     ls_free(all);
-    ls_free(bytes);
-    return st;
+    return LS_OK;
 }
 
 /* *out = the median over turns of the double at `offset` of each, for one of `by` pieces; the mean

@@ -48,3 +48,15 @@ void ls_step_cost(const ls_run *run, ls_step_facts *out) {
         2 * (double)sizeof(float) * (double)(1 + type->n_slots) * (double)m->n_weights;
     add_products(run, out);
 }
+
+static void leave(void *context, size_t first, size_t n, const float *sum) {
+    (void)context;
+    (void)first;
+    (void)n;
+    (void)sum;
+}
+
+ls_status ls_step_exchange(ls_exchange *ex) {
+    LS_TRY(ls_exchange_reduce(ex, leave, NULL));
+    return ls_exchange_gather(ex);
+}

@@ -77,24 +77,12 @@ ls_status ls_measure_steps(ls_measure *m, size_t n, ls_step_figures *out) {
     return LS_OK;
 }
 
-static void leave(void *context, size_t first, size_t n, const float *sum) {
-    (void)context;
-    (void)first;
-    (void)n;
-    (void)sum;
-}
-
-static ls_status go_around(ls_exchange *ex) {
-    LS_TRY(ls_exchange_reduce(ex, leave, NULL));
-    return ls_exchange_gather(ex);
-}
-
 ls_status ls_measure_exchange(ls_measure *m, double *seconds, double *wait_s) {
     const ls_run *run = &m->run;
     const double begin = ls_clock_s(), waited = ls_comm_waited_s(run->comm);
     if (run->features != NULL)
-        LS_TRY(go_around(ls_features_exchange(run->features)));
-    LS_TRY(go_around(run->exchange));
+        LS_TRY(ls_step_exchange(ls_features_exchange(run->features)));
+    LS_TRY(ls_step_exchange(run->exchange));
     *seconds = ls_clock_s() - begin;
     *wait_s = ls_comm_waited_s(run->comm) - waited;
     return LS_OK;
