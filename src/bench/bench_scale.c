@@ -3,9 +3,10 @@
  * Why here: see bench.h. A plan and no measurement: the step is measured on this machine, with the
  * ranks at hand as those of a node, and then shared out.
  *
- *   work     gather, forward, backward and update of one node by the nodes; but a node goes through
- *            all weights that the ranks have alike, in forward and for their gradient, whatever its
- *            rows: no faster than a stream of memory
+ *   work     gather, forward, backward and update of one node by the nodes. But of the weights that
+ *            the ranks have alike a node goes through all, whatever its rows: it reads them forward,
+ *            and their gradient is written to memory and read to be sent, each at the speed of a
+ *            stream
  *   network  2 b (nodes - 1) / nodes bytes that a node sends, and as many that it receives, for b
  *            bytes that go around: sums to their owners, results back. b: the weights that all
  * ranks have alike, and with strategy features the first layer's outputs of a batch. A latency for
@@ -50,8 +51,8 @@ static double work_s(const scale_run *r, double nodes) {
     const double least = weights / ((double)r->ranks * r->step.stream_bytes_per_s);
     if (nodes <= 1)
         return r->step.seconds;
-    return (of->gather_s + of->update_s) / nodes + larger(of->forward_s / nodes, least) +
-           larger(of->backward_s / nodes, least) + of->wait_s;
+    return larger(of->forward_s / nodes, least) +
+           (of->gather_s + of->backward_s + of->update_s) / nodes + 2 * least + of->wait_s;
 }
 
 static double network_s(const scale_run *r, double nodes) {

@@ -209,13 +209,13 @@ static ls_status add_exchange(const ls_run *run, size_t leaves, size_t floats, b
 
 /* ---- the step ---- */
 
-/* Bytes of rows that are gathered, of gradients and of an update. A spread layer's gradient never
- * comes to memory. */
+/* Bytes of rows that are gathered, of gradients and of an update. A gradient that only one rank has
+ * never comes to memory. */
 static double bytes_moved(const ls_run *run, const ls_step_facts *cost) {
     const ls_model *m = run->t->model;
     const size_t rows =
         m->sharded != NULL ? cost->rows : run->lanes.mine.count * (cost->rows / cost->lanes);
-    const double gradient = m->sharded != NULL ? 0 : 2;
+    const double gradient = m->sharded != NULL || ls_comm_size(run->comm) == 1 ? 0 : 2;
     return sizeof(float) * (2 * (double)(rows * m->in_size) +
                             (2 * (double)(1 + cost->slots) + gradient) * (double)cost->own_weights);
 }

@@ -11,6 +11,7 @@ Environment: LOCKSTEP names the program.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -101,6 +102,7 @@ def main():
     parser.add_argument("--in", type=int, default=56200, dest="inputs")
     parser.add_argument("--units", type=int, nargs="+", default=[1024, 54])
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, hosts.stop)
     args.shape = ["--rows", str(args.rows), "--in", str(args.inputs)]
     for units in args.units:
         args.shape += ["--units", str(units)]
