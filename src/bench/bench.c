@@ -8,12 +8,13 @@
 #include "lockstep/base/cpus.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/stop.h"
 #include "lockstep/base/text.h"
 #include "lockstep/math/math.h"
 
 /* Every benchmark; a new one is a file bench_<name>.c and a row here. */
 static const ls_bench_kind *const kinds[] = {&ls_bench_gemm, &ls_bench_memory, &ls_bench_exchange,
-                                             &ls_bench_read};
+                                             &ls_bench_read, &ls_bench_step,   &ls_bench_scale};
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds, REPEATS = 5 };
 
@@ -59,14 +60,16 @@ ls_status ls_bench_time(const ls_bench_options *options, void (*work)(void *cont
     double *taken = NULL;
     LS_TRY(ls_alloc(options->repeats, sizeof *taken, "times", &taken));
     work(context);
-    for (size_t i = 0; i < options->repeats; i++) {
+    ls_status st = LS_OK;
+    for (size_t i = 0; st == LS_OK && i < options->repeats; i++) {
         const double begin = ls_clock_s();
         work(context);
         taken[i] = ls_clock_s() - begin;
+        st = ls_stop_is_asked() ? LS_STOPPED : LS_OK;
     }
     *seconds = ls_bench_median(taken, options->repeats);
     ls_free(taken);
-    return LS_OK;
+    return st;
 }
 
 ls_status ls_bench_threads(ls_status (*measure)(void *context, int threads), void *context) {
@@ -115,10 +118,10 @@ static ls_status say_machine(ls_comm *comm, FILE *to) {
 }
 
 static ls_status check_file(const ls_bench_kind *kind, const ls_bench_options *options) {
-    if (kind->reads_file && options->file == NULL)
+    if (kind->reads == LS_BENCH_DATASET && options->file == NULL)
         return ls_hint(ls_fail(LS_ERR_USAGE, NULL, "bench %s: which file?", kind->name),
                        "name a dataset: lockstep bench %s FILE.h5", kind->name);
-    if (!kind->reads_file && options->file != NULL)
+    if (kind->reads == LS_BENCH_NO_FILE && options->file != NULL)
         return ls_fail(LS_ERR_USAGE, NULL, "bench %s reads no file ('%s')", kind->name,
                        options->file);
     return LS_OK;

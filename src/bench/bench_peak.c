@@ -45,8 +45,18 @@ static void run_all(void *context) {
     ls_for_chunks(p->threads, 1, chains_of, p->out);
 }
 
+static peak_run peak_of(int threads) {
+    return (peak_run){.threads = (size_t)(threads < 1024 ? threads : 1024)};
+}
+
+double ls_bench_fma_run(int threads) {
+    peak_run p = peak_of(threads);
+    run_all(&p);
+    return 2.0 * FLOATS * (double)ROUNDS * (double)p.threads;
+}
+
 ls_status ls_bench_fma_peak(const ls_bench_options *options, int threads, double *gflops) {
-    peak_run p = {.threads = (size_t)(threads < 1024 ? threads : 1024)};
+    peak_run p = peak_of(threads);
     double seconds = 0;
     LS_TRY(ls_bench_time(options, run_all, &p, &seconds));
     *gflops = 2e-9 * FLOATS * (double)ROUNDS * (double)p.threads / seconds;

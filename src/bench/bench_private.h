@@ -5,10 +5,11 @@
 #include "lockstep/bench/bench.h"
 #include "lockstep/format/json.h"
 
-extern const ls_bench_kind ls_bench_gemm, ls_bench_memory, ls_bench_exchange, ls_bench_read;
+extern const ls_bench_kind ls_bench_gemm, ls_bench_memory, ls_bench_exchange, ls_bench_read,
+    ls_bench_step, ls_bench_scale;
 
 /* The median of the seconds that work takes, in options->repeats runs after one that warms up.
- * Errors: ERR_MEMORY. */
+ * Errors: ERR_MEMORY; LS_STOPPED. */
 ls_status ls_bench_time(const ls_bench_options *options, void (*work)(void *context), void *context,
                         double *seconds) LS_MUST_CHECK;
 
@@ -30,6 +31,10 @@ double ls_bench_median(double *seconds, size_t n);
 
 /* Prints an object as a line and frees it; to may be NULL. Errors: ERR_MEMORY, ERR_IO. */
 ls_status ls_bench_line(json_t *object, FILE *to) LS_MUST_CHECK;
+
+/* A piece of work (some milliseconds) of fused multiply-adds on registers, with that many threads;
+ * gives its number of floating-point operations. */
+double ls_bench_fma_run(int threads);
 
 /* GFLOP/s of fused multiply-adds on registers, with that many threads: what no kernel exceeds.
  * Errors: ERR_MEMORY. */

@@ -186,5 +186,5 @@ static ls_status run_ranks(ls_comm *comm, const ls_bench_options *options, FILE 
 const ls_bench_kind ls_bench_read = {
     .name = "read",
     .help = "rows of a dataset into memory by the loader, beside plain reads",
-    .reads_file = true,
+    .reads = LS_BENCH_DATASET,
     .run_ranks = run_ranks};

@@ -6,6 +6,7 @@
  */
 #include "bench_private.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/base/stop.h"
 
 typedef struct turns {
     ls_comm *comm;
@@ -27,7 +28,8 @@ static ls_status allocate(turns *t, size_t n, size_t repeats) {
 static ls_status take_turn(turns *t, ls_bench_work *work, void *context, double *slowest) {
     double mine = 0;
     ls_barrier(t->comm);
-    LS_TRY(ls_agree(t->comm, work(context, &mine)));
+    const ls_status st = work(context, &mine);
+    LS_TRY(ls_agree(t->comm, st == LS_OK && ls_stop_is_asked() ? LS_STOPPED : st));
     t->all[ls_comm_rank(t->comm)] = mine;
     LS_TRY(ls_allgather_blocks(t->comm, t->all, t->bytes));
     *slowest = 0;

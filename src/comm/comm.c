@@ -245,6 +245,28 @@ ls_status ls_allgather_blocks(ls_comm *comm, void *all, const size_t *bytes) {
     return LS_OK;
 }
 
+ls_status ls_allgather_numbers(ls_comm *comm, double mine, double **all) {
+    const size_t ranks = (size_t)comm->size;
+    double *numbers = NULL;
+    size_t *bytes = NULL;
+    ls_status st = ls_alloc(ranks, sizeof *numbers, "figures of the ranks", &numbers);
+    if (st == LS_OK)
+        st = ls_alloc(ranks, sizeof *bytes, "figures of the ranks", &bytes);
+    st = ls_agree(comm, st);
+    if (st == LS_OK) {
+        for (size_t r = 0; r < ranks; r++)
+            bytes[r] = sizeof *numbers;
+        numbers[comm->rank] = mine;
+        st = ls_allgather_blocks(comm, numbers, bytes);
+    }
+    ls_free(bytes);
+    if (st == LS_OK)
+        *all = numbers;
+    else
+        ls_free(numbers);
+    return st;
+}
+
 void ls_send(ls_comm *comm, const void *data, size_t bytes, int to) {
     char operation[48];
     snprintf(operation, sizeof operation, "message to rank %d", to);

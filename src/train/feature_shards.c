@@ -145,6 +145,10 @@ ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) 
     return LS_OK;
 }
 
+ls_exchange *ls_features_exchange(const ls_features *f) {
+    return f->exchange;
+}
+
 ls_status ls_features_plan(ls_comm *comm, const ls_trained *t, const ls_tree_range *rows,
                            bool training, size_t *bytes, size_t *sent) {
     const ls_model *m = t->model;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "lockstep/comm/comm.h"
+#include "lockstep/comm/exchange.h"
 #include "lockstep/math/gemm.h"
 #include "lockstep/train/trained.h"
 
@@ -45,6 +46,9 @@ float *ls_features_dy(ls_features *f);
 /* Forms the gradient of the weights, dw[units, columns of this rank]; `use` gets it tile by tile,
  * see math/gemm.h, and may change the weights, which are not needed any more. Collective. */
 ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) LS_MUST_CHECK;
+
+/* That of y's sums and its gradient, to be measured. */
+ls_exchange *ls_features_exchange(const ls_features *f);
 
 /* *bytes = what ls_features_create would take on this rank, *sent = what it would send in a step.
  * Arguments as there. Collective. Errors: ERR_MEMORY, agreed. */

@@ -1,6 +1,7 @@
 /* What a dry run tells: rows, lanes, parameters, memory and traffic of the run that would be. */
 #include <stdio.h>
 
+#include "forecast.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
 #include "lockstep/math/math.h"
@@ -147,10 +148,19 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
                    features ? "features" : "data");
 }
 
+static void strategy_line(const ls_run *run, size_t inputs, ls_buffer *out) {
+    char why[LS_STRATEGY_WHY_MAX];
+    ls_trained_explain_strategy(run->t, inputs, why, sizeof why);
+    ls_buffer_addf(out, "strategy    %s: %s\n",
+                   run->t->model->sharded != NULL ? "features" : "data", why);
+}
+
 ls_status ls_run_plan(const ls_run *run, ls_buffer *out) {
     const ls_model *m = run->t->model;
     front_facts facts;
+    ls_forecast forecast;
     LS_TRY(plan_front(run, &facts));
+    LS_TRY(ls_run_forecast(run, &forecast));
     if (ls_comm_rank(run->comm) != 0)
         return LS_OK;
     const size_t inputs = m->sharded != NULL ? m->sharded->all_columns : m->in_size;
@@ -159,6 +169,8 @@ ls_status ls_run_plan(const ls_run *run, ls_buffer *out) {
     model_lines(run, inputs, out);
     batch_lines(run, out);
     memory_lines(run, m->in_size, &facts, out);
+    strategy_line(run, inputs, out);
+    ls_run_forecast_lines(run, &forecast, out);
     ls_buffer_addf(out, "gemm        %s%s\n", ls_gemm_name(run->t->gemm),
                    run->t->bf16 != NULL ? " (bfloat16)" : "");
     ls_buffer_addf(out, "directory   %s\n", run->dir.path);

@@ -86,8 +86,7 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
     if (key[0] != '\0')
         st = ls_hint(ls_fail(LS_ERR_CONFIG, path, "%s differs from the run that is resumed", key),
                      "only train.epochs, data.file, data.memory and checkpoint may change: undo "
-                     "the change, or "
-                     "start anew with --overwrite or another --run-dir");
+                     "the change, or start anew with --overwrite or another --run-dir");
     ls_free(key);
     if (st == LS_OK)
         ls_options_adopt(ls_config_table, &run->t->config, config);
@@ -108,21 +107,23 @@ static ls_status choose_checkpoint(ls_run *run) {
     return st;
 }
 
-/* A new run takes over the config; a resumed one keeps what its checkpoint holds. */
-static ls_status begin_trained(ls_run *run, const ls_train_request *request, ls_config *config,
-                               bool go_on) {
-    if (!go_on) {
-        LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
-        run->t->config = *config;
-        *config = (ls_config){0};
-        LS_TRY(choose_gemm(run->comm, run->t));
-        return choose_precision(run->comm, run->t);
-    }
+ls_status ls_run_begin(ls_run *run, ls_config *config) {
+    LS_TRY(ls_agree(run->comm, ls_alloc(1, sizeof *run->t, "run", &run->t)));
+    run->t->config = *config;
+    *config = (ls_config){0};
+    LS_TRY(choose_gemm(run->comm, run->t));
+    LS_TRY(choose_precision(run->comm, run->t));
+    return check_arithmetic(run);
+}
+
+/* A resumed run keeps what its checkpoint holds. */
+static ls_status resume(ls_run *run, const ls_train_request *request, ls_config *config) {
     LS_TRY(choose_checkpoint(run));
     LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
     LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
     LS_TRY(choose_gemm(run->comm, run->t));
-    return choose_precision(run->comm, run->t);
+    LS_TRY(choose_precision(run->comm, run->t));
+    return check_arithmetic(run);
 }
 
 static ls_run_dir_use directory_use(const ls_train_request *request) {
@@ -222,8 +223,7 @@ static ls_status train(ls_run *run, const ls_train_request *request, ls_config *
     bool go_on = false;
     LS_TRY(ls_agree(run->comm, name_directory(run, request, config)));
     LS_TRY(check_directory(run, request, &go_on));
-    LS_TRY(begin_trained(run, request, config, go_on));
-    LS_TRY(check_arithmetic(run));
+    LS_TRY(go_on ? resume(run, request, config) : ls_run_begin(run, config));
     if (go_on && is_finished(run)) {
         ls_note(run->log, "%s: the run has finished: %llu epochs are done", run->dir.path,
                 (unsigned long long)run->t->state.epoch);

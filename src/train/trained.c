@@ -2,6 +2,7 @@
 #include "lockstep/train/trained.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lockstep/base/error.h"
@@ -130,19 +131,53 @@ ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) {
 #define WIDE_INPUTS ((size_t)8192)
 #define WIDE_ROWS 4
 
+/* What `auto` means, and why. */
+static int auto_strategy(const ls_config *c, size_t inputs, char *why, size_t size) {
+    char given[32], limit[32];
+    const size_t rows = (size_t)c->batch.size, lanes = (size_t)c->batch.lanes;
+    int strategy = LS_STRATEGY_DATA;
+    ls_print_count(inputs, given);
+    if (!ls_model_can_shard(&c->model)) {
+        snprintf(why, size, "no dense layer stands behind nothing but elementwise ones");
+    } else if (inputs < WIDE_INPUTS) {
+        snprintf(why, size, "%s inputs are less than %s", given,
+                 ls_print_count(WIDE_INPUTS, limit));
+    } else if (inputs < WIDE_ROWS * rows) {
+        snprintf(why, size, "%s inputs are less than %d times the %s rows of a batch", given,
+                 WIDE_ROWS, ls_print_count(rows, limit));
+    } else if (lanes > LS_FEATURE_BLOCKS) { /* it is for as many ranks as lanes */
+        snprintf(why, size, "%zu lanes are more than the %zu blocks of columns", lanes,
+                 LS_FEATURE_BLOCKS);
+    } else {
+        snprintf(why, size,
+                 "with %s inputs the first layer's weights are more to send than what "
+                 "it makes of a batch",
+                 given);
+        strategy = LS_STRATEGY_FEATURES;
+    }
+    return strategy;
+}
+
 ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) {
-    const bool can = ls_model_can_shard(&t->config.model);
+    char why[LS_STRATEGY_WHY_MAX];
     int *strategy = &t->config.parallel.strategy;
-    if (*strategy == LS_STRATEGY_FEATURES && !can)
+    if (*strategy == LS_STRATEGY_FEATURES && !ls_model_can_shard(&t->config.model))
         return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
                                "features needs a dense layer behind nothing but elementwise ones"),
                        "use parallel.strategy: data");
-    const ls_config_batch *b = &t->config.batch;
-    const bool wide = inputs >= WIDE_INPUTS && inputs >= WIDE_ROWS * (size_t)b->size;
-    const bool enough = (size_t)b->lanes <= LS_FEATURE_BLOCKS; /* for as many ranks as lanes */
     if (*strategy == LS_STRATEGY_AUTO)
-        *strategy = can && wide && enough ? LS_STRATEGY_FEATURES : LS_STRATEGY_DATA;
+        *strategy = auto_strategy(&t->config, inputs, why, sizeof why);
     return LS_OK;
+}
+
+void ls_trained_explain_strategy(const ls_trained *t, size_t inputs, char *why, size_t size) {
+    static const char *const name[] = {"auto", "data", "features"};
+    char reason[LS_STRATEGY_WHY_MAX];
+    const int chosen = auto_strategy(&t->config, inputs, reason, sizeof reason);
+    if (chosen == t->config.parallel.strategy)
+        snprintf(why, size, "%s", reason);
+    else
+        snprintf(why, size, "as asked for; auto would take %s: %s", name[chosen], reason);
 }
 
 static size_t blocks_of(size_t inputs) {

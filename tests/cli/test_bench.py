@@ -1,26 +1,14 @@
 """lockstep bench: every benchmark runs, and what it prints can be read by a script. No time is
 judged."""
 # processors: 2
-import json
 import os
 
 import experiments
 import lockstep_test
+from bench_runs import TestCase
 
 
-class Bench(lockstep_test.TestCase):
-    def lines(self, *args, **options):
-        out = self.ok("bench", *args, "--repeats", 1, **options).out
-        machine, *lines = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual(machine["bench"], "machine")
-        for key in ("cpu", "threads", "blas", "mpi", "arithmetic", "version", "commit", "compiler"):
-            self.assertIn(key, machine)
-        self.assertEqual(machine["ranks"], options.get("ranks", 1))
-        for line in lines:
-            self.assertEqual(line["bench"], args[0])
-            self.assertGreater(line["seconds"], 0)
-        return lines
-
+class Bench(TestCase):
     def test_gemm(self):
         lines = self.lines("gemm", "--rows", 33, "--in", 130, "--out", 17, threads=2)
         libraries = ["openblas"] + ["libxsmm"] * lockstep_test.has_libxsmm() + \

@@ -250,6 +250,47 @@ class Calls(TestCase):
         self.assertEqual(times, {f: os.stat(f).st_mtime_ns
                                  for f in glob.glob(self.path("run", "**"), recursive=True)})
 
+    def test_dry_run_predicts_a_step(self):
+        config = self.small(model=[dense(50), "relu", dense(3)])
+        for ranks in (1, 2):
+            for strategy in ("data", "features"):
+                with self.subTest(ranks=ranks, strategy=strategy):
+                    out = self.train(config, "--dry-run", "--set", f"parallel.strategy={strategy}",
+                                     ranks=ranks).out
+                    number = r"([0-9.e+-]+)"
+                    speed = re.search(f"^speed +products {number} GFLOP/s, memory {number} GB/s",
+                                      out, re.M)
+                    self.assertTrue(all(float(n) > 0 for n in speed.groups()), out)
+                    times = re.search(f"^prediction +{number} ms a step: products {number}, memory "
+                                      f"{number}, exchange {number}$", out, re.M)
+                    step, *parts = map(float, times.groups())
+                    self.assertAlmostEqual(sum(parts) / step, 1, delta=0.02)
+                    self.assertEqual(parts[2] > 0, ranks > 1)
+                    self.assertRegex(out, "(?m)^ +[0-9,]+ samples/s, .* an epoch")
+
+    def test_dry_run_tells_why_the_strategy(self):
+        config = self.small(model=[dense(50), "relu", dense(3)])
+        wide = self.small("w.yaml", model=[dense(2), "relu", dense(3)])
+        experiments.classes(self.path("wide.h5"), 90, 8192, 3)
+        file = "data.file=" + self.path("wide.h5")
+        for says, args in (
+                ("data: 6 inputs are less than 8,192", (config,)),
+                ("features: as asked for; auto would take data: 6 inputs are less than 8,192",
+                 (config, "--set", "parallel.strategy=features")),
+                ("data: no dense layer stands behind nothing but elementwise ones",
+                 (config, "--set", "model=[softmax, dense: 3]")),
+                ("features: with 8,192 inputs the first layer's weights are more to send",
+                 (wide, "--set", file)),
+                ("data: as asked for; auto would take features: with 8,192 inputs",
+                 (wide, "--set", file, "--set", "parallel.strategy=data")),
+                ("data: 8,192 inputs are less than 4 times the 2,052 rows of a batch",
+                 (wide, "--set", file, "--set", "batch.size=2052")),
+                ("data: 64 lanes are more than the 32 blocks of columns",
+                 (wide, "--set", file, "--set", "batch={size: 64, lanes: 64}"))):
+            with self.subTest(says=says):
+                out = self.train(*args, "--dry-run").out
+                self.assertIn("\nstrategy    " + says, out)
+
     def test_lanes_without_rows_are_told(self):
         r = self.train(self.small(data={"block_rows": 32}), "--dry-run")
         self.assertIn("warning: 2 of 4 lanes have no rows, so a step has at most 6 rows, not the "

@@ -132,6 +132,15 @@ static void gathers_to_all(void **state) {
     ls_free(all);
 }
 
+static void gathers_numbers(void **state) {
+    (void)state;
+    double *all = NULL;
+    OK(ls_allgather_numbers(comm, 0.5 * rank, &all));
+    for (int r = 0; r < size; r++)
+        assert_true(all[r] == 0.5 * r);
+    ls_free(all);
+}
+
 static void gathers_to_the_first(void **state) {
     (void)state;
     size_t bytes[8], first[8], n = blocks(bytes, first);
@@ -209,6 +218,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(gathers_on_a_machine),
                                        cmocka_unit_test(facts),
                                        cmocka_unit_test(gathers_to_all),
+                                       cmocka_unit_test(gathers_numbers),
                                        cmocka_unit_test(gathers_to_the_first),
                                        cmocka_unit_test(in_pieces)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)

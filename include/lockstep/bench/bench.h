@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lockstep/base/log.h"
 #include "lockstep/base/status.h"
 #include "lockstep/comm/comm.h"
 
@@ -23,16 +24,28 @@ typedef struct ls_bench_options {
     const size_t *bytes; /* [n_bytes] sizes to measure, one after the other */
     size_t n_bytes;
     const char *file; /* for a benchmark that reads one, and for no other */
+    /* For those that take steps, where no file is a config: layers of so many units, behind rows x
+     * in inputs; the optimiser. */
+    const size_t *units;
+    size_t n_units;
+    const char *optimizer;
+    const char *strategy;    /* of a config, too */
+    const char *const *sets; /* [n_sets] assignments to options of the config */
+    size_t n_sets;
+    double gbit, latency_us; /* of the network to plan for */
+    ls_log *log;             /* for warnings about a config; may be NULL */
 } ls_bench_options;
+
+typedef enum ls_bench_file { LS_BENCH_NO_FILE, LS_BENCH_DATASET, LS_BENCH_CONFIG } ls_bench_file;
 
 /* A benchmark has one of the two functions; both print a line a figure. */
 typedef struct ls_bench_kind {
     const char *name, *help;
-    bool reads_file;
+    ls_bench_file reads; /* a dataset must be named; a config may be */
     /* Measures one process. Errors: ERR_MEMORY, ERR_IO. */
     ls_status (*run)(const ls_bench_options *options, FILE *to);
     /* Measures all ranks together; to is NULL on all but rank 0. Collective. Errors: these,
-     * ERR_USAGE, ERR_DATA. */
+     * ERR_USAGE, ERR_CONFIG, ERR_DATA. */
     ls_status (*run_ranks)(ls_comm *comm, const ls_bench_options *options, FILE *to);
 } ls_bench_kind;
 

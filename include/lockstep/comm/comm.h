@@ -75,6 +75,9 @@ ls_status ls_broadcast_alloc(ls_comm *comm, void **data, size_t *bytes, int root
  * their concatenation in all, where a rank's own block already stands in its place. */
 ls_status ls_allgather_blocks(ls_comm *comm, void *all, const size_t *bytes) LS_MUST_CHECK;
 
+/* Every rank's number, in rank order: *all (ls_free) on all ranks. Errors: ERR_MEMORY, agreed. */
+ls_status ls_allgather_numbers(ls_comm *comm, double mine, double **all) LS_MUST_CHECK;
+
 /* Every rank's block of sizes bytes[r] to rank 0, in rank order; all is used on rank 0 only. */
 ls_status ls_gather_blocks(ls_comm *comm, const void *mine, const size_t *bytes,
                            void *all) LS_MUST_CHECK;

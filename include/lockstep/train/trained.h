@@ -98,6 +98,11 @@ ls_status ls_trained_loader(const ls_trained *t, ls_dataset *ds, const uint32_t 
  * the model does not allow it. */
 ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) LS_MUST_CHECK;
 
+/* Why the strategy that was decided on is the run's, as the end of a sentence; size is at least
+ * LS_STRATEGY_WHY_MAX. */
+#define LS_STRATEGY_WHY_MAX ((size_t)256)
+void ls_trained_explain_strategy(const ls_trained *t, size_t inputs, char *why, size_t size);
+
 /* Checks that the dataset's float targets, if it has any, are ones that the loss can take. Errors:
  * ERR_CONFIG: it takes classes alone; ERR_DATA naming row and column. Not collective. */
 ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) LS_MUST_CHECK;

@@ -1,0 +1,62 @@
+/* Counts operations, bytes and weights of a step. Why here: see cost.h. */
+#include "cost.h"
+
+#include "lockstep/optim/optimizer.h"
+
+static size_t own_rows(const ls_run *run) {
+    const ls_config_batch *b = &run->t->config.batch;
+    return run->lanes.mine.count * (size_t)(b->size / b->lanes);
+}
+
+/* A matrix is multiplied with forward, for its own gradient, and for that of its input unless this
+ * is the data. A first layer that is spread has all rows of the batch. */
+static void add_products(const ls_run *run, ls_step_facts *f) {
+    const ls_model *m = run->t->model;
+    double products = 2;
+    for (size_t i = 0; i < m->n_params; i++) {
+        const ls_param *p = &m->params[i];
+        if (p->rank < 2)
+            continue;
+        const size_t rows = p == m->sharded ? f->rows : own_rows(run);
+        f->flops += products * 2 * (double)f->rows * (double)ls_param_all(p);
+        f->own_flops += products * 2 * (double)rows * (double)p->count;
+        products = 3;
+    }
+}
+
+void ls_step_cost(const ls_run *run, ls_step_facts *out) {
+    const ls_config *c = &run->t->config;
+    const ls_model *m = run->t->model;
+    const ls_optimizer_type *type = ls_optimizer_type_of(&c->optimizer);
+    const bool spread = m->sharded != NULL;
+    *out = (ls_step_facts){
+        .strategy = spread ? "features" : "data",
+        .gemm = ls_gemm_name(run->t->gemm),
+        .optimizer = c->optimizer.row->name,
+        .can_spread = ls_model_can_shard(&c->model),
+        .rows = (size_t)c->batch.size,
+        .inputs = spread ? m->sharded->all_columns : m->in_size,
+        .outputs = m->out_size,
+        .lanes = (size_t)c->batch.lanes,
+        .weights = m->n_weights,
+        .slots = type->n_slots,
+        .own_weights = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count +
+                       (spread ? m->sharded->count : 0),
+        .exchanged_floats = m->shared_floats,
+        .front_floats = spread ? (size_t)c->batch.size * m->layers[m->front - 1].out_size : 0};
+    out->update_bytes =
+        2 * (double)sizeof(float) * (double)(1 + type->n_slots) * (double)m->n_weights;
+    add_products(run, out);
+}
+
+static void leave(void *context, size_t first, size_t n, const float *sum) {
+    (void)context;
+    (void)first;
+    (void)n;
+    (void)sum;
+}
+
+ls_status ls_step_exchange(ls_exchange *ex) {
+    LS_TRY(ls_exchange_reduce(ex, leave, NULL));
+    return ls_exchange_gather(ex);
+}
