@@ -34,7 +34,7 @@ def weights(directory, name, gemm):
     """The hash of an experiment's last weights."""
     run_dir = f"{directory}/run-{name}-{gemm}"
     for args in (["train", experiments.make(directory, name), "--run-dir", run_dir,
-                  "--set", f"compute.gemm={gemm}"],
+                  "--set", "precision=bf16" if gemm == "onednn" else f"compute.gemm={gemm}"],
                  ["inspect", f"{run_dir}/checkpoints/last.h5", "--hash"]):
         result = lockstep_test.run(*args)
         if result.code:

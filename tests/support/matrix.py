@@ -90,6 +90,10 @@ class Program:
                   if f" by {w} " not in self.version.lower()]
         return self.words("compute.gemm", but=absent)
 
+    def precisions(self):
+        """bfloat16 where this build and this processor can multiply in it."""
+        return self.words("precision", but=[] if " by onednn" in self.version.lower() else ["bf16"])
+
 
 def these(key, *values, decides=True):
     return Factor(decides, {str(v): {key: v} for v in values})
@@ -105,6 +109,7 @@ def factors(program):
         # What decides the result.
         "strategy": program.words("parallel.strategy"),
         "gemm": program.gemms(),
+        "precision": program.precisions(),
         "width": Factor(True, {w: {"data.x": f"/{w}"} for w in FEATURES}),
         "lanes": these("batch.lanes", 8, 5),
         "last": program.words("batch.last"),
@@ -123,6 +128,7 @@ def factors(program):
         "threads": outside(*THREADS),
         "start": outside("straight", "inside", "between"),  # resumed inside an epoch, between two
         "sharing": these("parallel.sharing_ranks", 0, 1, 2, 3, decides=False),
+        "memory": program.words("data.memory", decides=False),
         "background": these("checkpoint.background", True, False, decides=False),
     }
 
