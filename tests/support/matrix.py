@@ -20,7 +20,7 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.1, "lr": 0.01, "scale": 0.05}
+         "value": 0.01, "lr": 0.01, "scale": 0.002}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
@@ -123,6 +123,7 @@ def factors(program):
         "threads": outside(*THREADS),
         "start": outside("straight", "inside", "between"),  # resumed inside an epoch, between two
         "sharing": these("parallel.sharing_ranks", 0, 1, 2, 3, decides=False),
+        "memory": program.words("data.memory", decides=False),
         "background": these("checkpoint.background", True, False, decides=False),
     }
 
@@ -146,7 +147,7 @@ def _set(config, key, value):
 
 def config_of(table, row):
     """The config of a row. An epoch has 4 to 6 steps, the last with fewer rows unless it is dropped."""
-    config = {"seed": 5, "data": {"file": "d.h5", "block_rows": 5},
+    config = {"seed": 5, "data": {"file": "d.h5", "block_rows": 5, "shuffle_window": 3},
               "model": {"front": None, "first": dense(UNITS), "middle": None, "deep": dense(290),
                         "last": dense(3)},
               "batch": {"size": 40}, "train": {"epochs": 3},
