@@ -20,7 +20,7 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.1, "lr": 0.01, "scale": 0.05}
+         "value": 0.01, "lr": 0.01, "scale": 0.002}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
@@ -152,7 +152,7 @@ def _set(config, key, value):
 
 def config_of(table, row):
     """The config of a row. An epoch has 4 to 6 steps, the last with fewer rows unless it is dropped."""
-    config = {"seed": 5, "data": {"file": "d.h5", "block_rows": 5},
+    config = {"seed": 5, "data": {"file": "d.h5", "block_rows": 5, "shuffle_window": 3},
               "model": {"front": None, "first": dense(UNITS), "middle": None, "deep": dense(290),
                         "last": dense(3)},
               "batch": {"size": 40}, "train": {"epochs": 3},
