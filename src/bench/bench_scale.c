@@ -3,10 +3,10 @@
  * Why here: see bench.h. A plan and no measurement: the step is measured on this machine, with the
  * ranks at hand as those of a node, and then shared out.
  *
- *   work     gather, forward, backward and update of one node by the nodes. But of the weights that
- *            the ranks have alike a node goes through all, whatever its rows: it reads them forward,
- *            and their gradient is written to memory and read to be sent, each at the speed of a
- *            stream
+ *   work     gather, forward, backward and update of one node by the nodes. But of the weights
+ *            that the ranks have alike a node goes through all, whatever its rows: it reads them
+ *            forward, and their gradient is written to memory and read to be sent, each at the
+ *            speed of a stream
  *   network  2 b (nodes - 1) / nodes bytes that a node sends, and as many that it receives, for b
  *            bytes that go around: sums to their owners, results back. b: the weights that all
  * ranks have alike, and with strategy features the first layer's outputs of a batch. A latency for
