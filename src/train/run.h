@@ -102,8 +102,8 @@ typedef struct ls_run {
     char *resumed_from; /* path of the checkpoint, or NULL */
 } ls_run;
 
-/* train.c: a new run of this config, which it takes over: settles on what multiplies and checks that
- * all ranks compute alike. Collective. Errors: agreed. */
+/* train.c: a new run of this config, which it takes over: settles on what multiplies and checks
+ * that all ranks compute alike. Collective. Errors: agreed. */
 ls_status ls_run_begin(ls_run *run, ls_config *config) LS_MUST_CHECK;
 
 /* setup.c: everything up to the reading of rows; collective. With resumed_from set

@@ -1,5 +1,6 @@
 # processors: 2
 # timeout: 900
+# slow
 """The config alone decides the result: every pair of what can be chosen, in a config and around it.
 
 tests/support/matrix.py is the table. Each row is run twice: as it says, and with other ranks, other
