@@ -7,10 +7,10 @@
  *            that the ranks have alike a node goes through all, whatever its rows: it reads them
  *            forward, and their gradient is written to memory and read to be sent, each at the
  *            speed of a stream
- *   network  2 b (nodes - 1) / nodes bytes that a node sends, and as many that it receives, for b
- *            bytes that go around: sums to their owners, results back. b: the weights that all
- * ranks have alike, and with strategy features the first layer's outputs of a batch. A latency for
- * each of these ways, and one for the losses
+ *   network  2 b (nodes - 1) / nodes bytes that a node sends, and as many that it receives, for
+ *            b bytes that go around: sums to their owners, results back. b: the weights that all
+ *            ranks have alike, and with strategy features the first layer's outputs of a batch.
+ *            A latency for each of these ways, and one for the losses
  *
  * Nothing overlaps, as in the step today: the two are added.
  */
