@@ -3,10 +3,11 @@
     tests/bench/stream.py [--samples 6000] [--features 56200] [--units 1024] [--window 128]
                           [--epochs 3] [--repeat 3] [--ranks 0] [--compress 0] [--dir DIR]
 
-Trains a wide network on a synthetic GTEx, in both modes by turns: with the file in the page cache,
-then streamed with the file dropped from it all the time, so that every row comes from the disk. An
-epoch's time is that of metrics.jsonl (steps, validation, record); the first epoch of a run, which
-waits for the first rows, is told apart. Environment: LOCKSTEP names the program.
+Trains a wide network on a synthetic GTEx, by turns with rows in memory, streamed with the file in the
+page cache, and streamed with the file dropped from it all the time, so that every row comes from the
+disk. An epoch's time is that of metrics.jsonl (steps, validation, record); the first epoch of a run,
+which waits for the first rows, is told apart. The processors' seconds are those of the whole runs,
+and for all that others do on the machine. Environment: LOCKSTEP names the program.
 """
 import argparse
 import json
@@ -70,12 +71,13 @@ def read_rate(path):
 
 
 def train(folder, mode, ranks):
-    """(seconds of the first epoch, of each other, seconds of waiting in these, peak MB, hash)."""
+    """(seconds of the first epoch, of each other, seconds of waiting in these, peak MB, hash, seconds
+    of processors)."""
     command = [LOCKSTEP, "train", f"{folder}/c.yaml", "--run-dir", f"{folder}/run", "--overwrite",
                "--set", f"data.memory={mode}"]
     if ranks:
         command = ["mpiexec", "--oversubscribe", "-n", str(ranks), *command]
-    r = subprocess.run(["/usr/bin/time", "-f", "peak %M", *command], stderr=subprocess.PIPE,
+    r = subprocess.run(["/usr/bin/time", "-f", "used %M %U %S", *command], stderr=subprocess.PIPE,
                        text=True, check=False)
     if r.returncode != 0:
         sys.exit(r.stderr)
@@ -83,9 +85,9 @@ def train(folder, mode, ranks):
         lines = [json.loads(line) for line in f]
     hashed = subprocess.run([LOCKSTEP, "inspect", f"{folder}/run", "--hash"], check=True,
                             capture_output=True, text=True).stdout.strip()
-    peak = int(r.stderr.rsplit("peak ", 1)[1]) / 1024  # of the largest process
+    peak, user, system = map(float, r.stderr.rsplit("used ", 1)[1].split())
     return (lines[0]["seconds"], [line["seconds"] for line in lines[1:]],
-            [line.get("read_wait_s", 0) for line in lines[1:]], peak, hashed)
+            [line.get("read_wait_s", 0) for line in lines[1:]], peak / 1024, hashed, user + system)
 
 
 def tell(name, runs, resident=None):
@@ -93,7 +95,8 @@ def tell(name, runs, resident=None):
     middle, least = statistics.median(epochs), min(epochs)
     print(f"{name:22} first {min(r[0] for r in runs):6.2f} s   others median {middle:6.2f}, "
           f"least {least:6.2f} s   waiting {statistics.median(w for r in runs for w in r[2]):5.2f} s"
-          f"   peak {max(r[3] for r in runs):6.0f} MB", end="")
+          f"   peak {max(r[3] for r in runs):6.0f} MB   processors "
+          f"{statistics.median(r[5] for r in runs):6.1f} s", end="")
     if resident:
         print(f"   {middle / resident[0]:.3f} of resident (least: {least / resident[1]:.3f})",
               end="")
@@ -121,16 +124,17 @@ def main():
         cold = read_rate(path)
         print(f"{args.samples} x {args.features}, {os.path.getsize(path) / 1e6:.0f} MB, read at "
               f"{cold:.0f} MB/s from the disk, {read_rate(path):.0f} MB/s from the page cache")
-        found = {"resident": [], "stream": []}
+        resident, cached, disk = [], [], []
         for _ in range(args.repeat):
-            for mode, runs in found.items():
-                runs.append(train(folder, mode, args.ranks))
-        resident = tell("resident", found["resident"])
-        tell("stream, page cache", found["stream"], resident)
-        with Dropped(path):
-            disk = [train(folder, "stream", args.ranks) for _ in range(args.repeat)]
-        tell("stream, disk", disk, resident)
-        hashes = {r[4] for runs in (*found.values(), disk) for r in runs}
+            read_rate(path)
+            resident.append(train(folder, "resident", args.ranks))
+            cached.append(train(folder, "stream", args.ranks))
+            with Dropped(path):
+                disk.append(train(folder, "stream", args.ranks))
+        base = tell("resident", resident)
+        tell("stream, page cache", cached, base)
+        tell("stream, disk", disk, base)
+        hashes = {r[4] for runs in (resident, cached, disk) for r in runs}
         print(f"hashes: {' '.join(hashes)}")
         return 0 if len(hashes) == 1 else 1
     finally:
