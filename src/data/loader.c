@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/stop.h"
@@ -186,9 +187,19 @@ ls_status ls_loader_read_again(ls_loader *l, const size_t *row, size_t n, const 
                                float *out, uint64_t *sum) {
     for (size_t i = 0, k; i < n; i += k) {
         k = count_in_slab(row + i, n - i);
-        LS_TRY(read_slab(l, row + i, k, slot + i, out, sum + i));
+        float *at = slot != NULL ? out : out + i * l->outputs;
+        LS_TRY(read_slab(l, row + i, k, slot != NULL ? slot + i : NULL, at, sum + i));
     }
     return LS_OK;
+}
+
+ls_status ls_loader_check_same(const ls_loader *l, size_t row, uint64_t sum, uint64_t known) {
+    if (sum == known)
+        return LS_OK;
+    return ls_hint(
+        ls_fail(LS_ERR_DATA, l->ds->path, "row %zu: values have changed since the run began", row),
+        "restore the file and go on with --resume: nothing may write to it while it is "
+        "streamed");
 }
 
 ls_status ls_loader_scan(ls_loader *l, const size_t *row, size_t n, uint64_t *sum,

@@ -133,16 +133,6 @@ static void tell(ls_stream *s, uint32_t planned, uint64_t blocks) {
     (void)pthread_mutex_unlock(&s->mutex);
 }
 
-static ls_status compare_sums(const ls_stream *s, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (s->sum[i] != s->spec.sum[s->slot[i]])
-            return ls_hint(ls_fail(LS_ERR_DATA, s->spec.path,
-                                   "row %zu: values have changed since the run began", s->row[i]),
-                           "restore the file and go on with --resume: nothing may write to it "
-                           "while it is streamed");
-    return LS_OK;
-}
-
 /* Slots of a block ascend, and so do their rows. */
 static ls_status read_block(ls_stream *s, const ls_stream_plan *plan, size_t block) {
     const ls_planner *p = &s->planner;
@@ -155,7 +145,9 @@ static ls_status read_block(ls_stream *s, const ls_stream_plan *plan, size_t blo
         s->slot[n++] = i;
     }
     LS_TRY(ls_loader_read_again(s->spec.loader, s->row, n, s->place, s->x, s->sum));
-    return compare_sums(s, n);
+    for (size_t i = 0; i < n; i++)
+        LS_TRY(ls_loader_check_same(s->spec.loader, s->row[i], s->sum[i], s->spec.sum[s->slot[i]]));
+    return LS_OK;
 }
 
 /* A plan's memory is that of the epoch before the last, which must be over: *go_on false: it is to

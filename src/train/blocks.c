@@ -20,6 +20,9 @@ struct ls_blocks {
     int32_t *label; /* [n], or NULL */
     float *value;   /* [n, outputs], or NULL */
     ls_activations *activations;
+    /* Of blocks that were scanned: what their rows were, and are. */
+    uint64_t *known;  /* [rows to read], or NULL */
+    uint64_t *sum;    /* [LS_BLOCK_ROWS] */
     double *row_loss; /* [LS_BLOCK_ROWS] */
     double *score;    /* [n_blocks, width] */
     size_t *bytes;    /* [ranks] */
@@ -95,13 +98,31 @@ static ls_status load(ls_blocks *b, bool keep, ls_log *log) {
     ls_progress *progress = NULL;
     LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
     ls_status st = keep ? ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, progress)
-                        : ls_loader_scan(b->loader, b->row + first, rows, NULL, progress);
+                        : ls_loader_scan(b->loader, b->row + first, rows, b->known, progress);
     ls_progress_finish(progress, st);
     return st;
 }
 
 ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) {
-    return ls_agree(b->comm, load(b, false, log));
+    size_t first;
+    ls_status st = ls_alloc(rows_to_read(b, &first), sizeof *b->known, "sums", &b->known);
+    if (st == LS_OK)
+        st = ls_alloc(LS_BLOCK_ROWS, sizeof *b->sum, "sums", &b->sum);
+    return ls_agree(b->comm, st == LS_OK ? load(b, false, log) : st);
+}
+
+/* Rows [first, first + n) of a block that is not resident; where they were scanned they must be
+ * what they were. */
+static ls_status read_block(ls_blocks *b, size_t first, size_t n, float *x) {
+    size_t begin;
+    if (b->known == NULL)
+        return ls_loader_read(b->loader, b->row + first, n, NULL, x, NULL);
+    (void)rows_to_read(b, &begin);
+    LS_TRY(ls_loader_read_again(b->loader, b->row + first, n, NULL, x, b->sum));
+    for (size_t i = 0; i < n; i++)
+        LS_TRY(ls_loader_check_same(b->loader, b->row[first + i], b->sum[i],
+                                    b->known[first + i - begin]));
+    return LS_OK;
 }
 
 /* A rank goes on with a block. */
@@ -151,6 +172,8 @@ void ls_blocks_destroy(ls_blocks *b) {
     ls_free(b->x);
     ls_free(b->label);
     ls_free(b->value);
+    ls_free(b->known);
+    ls_free(b->sum);
     ls_free(b->row_loss);
     ls_free(b->score);
     ls_free(b->bytes);
@@ -170,7 +193,7 @@ static ls_status gather_blocks(ls_blocks *b, const size_t *of_rank) {
         if (b->resident)
             memcpy(x, b->x + first * width, rows * width * sizeof *x);
         else
-            LS_TRY(ls_loader_read(b->loader, b->row + first, rows, NULL, x, NULL));
+            LS_TRY(read_block(b, first, rows, x));
         memset(x + rows * width, 0, (LS_BLOCK_ROWS - rows) * width * sizeof *x);
     }
     return LS_OK;
@@ -196,7 +219,7 @@ ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z
         (void)rows_held(b, &held);
         x += i != LS_NO_BLOCK ? (first - held) * b->t->model->in_size : 0;
     } else {
-        LS_TRY(ls_loader_read(b->loader, b->row + first, edge[1], NULL, b->x, NULL));
+        LS_TRY(read_block(b, first, edge[1], b->x));
     }
     ls_pass pass = {.rows = {1, edge}};
     *z = edge[1] > 0 ? ls_model_forward(b->t->model, b->activations, &pass, x) : NULL;

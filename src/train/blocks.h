@@ -30,8 +30,9 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
                            bool resident, ls_blocks **out) LS_MUST_CHECK;
 void ls_blocks_destroy(ls_blocks *b);
 
-/* Reads this rank's rows once, with all checks, and forgets them: for blocks that are not resident.
- * Collective. Errors: ERR_DATA, agreed. */
+/* Reads this rank's rows once, with all checks, and forgets all but their sums: for blocks that are
+ * not resident. From then on a row that has changed is an error. Collective. Errors: ERR_DATA,
+ * agreed. */
 ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) LS_MUST_CHECK;
 
 /* score[ls_score_width(t)] of all rows, on all ranks. Collective. Errors: ERR_DATA, agreed. */

@@ -103,7 +103,6 @@ static ls_status create_stream(ls_run *run) {
     LS_TRY(ls_trained_loader(run->t, rows->ds, NULL, &rows->loader));
     const ls_stream_spec spec = {.sampler = run->sampler,
                                  .loader = rows->loader,
-                                 .path = rows->ds->path,
                                  .row = rows->row,
                                  .sum = rows->sum,
                                  .width = run->t->model->in_size};

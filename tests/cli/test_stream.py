@@ -148,29 +148,45 @@ class Stream(TestCase):
         content["data"]["transform"] = ["log1p"]
         return experiments.write_config(config, content)
 
+    def change(self, name, process, rows):
+        """Writes to these rows of the file that process streams; it must end for that. The file is
+        then as it was."""
+        with h5py.File(self.path(f"{name}.h5"), "r") as f:
+            at, width = f["X"].id.get_offset(), f["X"].shape[1]
+        with open(self.path(f"{name}.h5"), "rb") as f:
+            good = f.read()
+        with open(self.path(f"{name}.h5"), "r+b") as f:
+            for row in rows:
+                f.seek(at + row * width * 4)
+                f.write(b"\0\0\0\x41")
+        err = process.communicate(timeout=60)[1]
+        with open(self.path(f"{name}.h5"), "wb") as f:
+            f.write(good)
+        self.assertEqual(process.returncode, 3, err)
+        self.assertEqual(err.count("lockstep: error:"), 1, err)
+        self.assertIn("values have changed since the run began", err)
+
     def test_changed_while_it_is_streamed(self):
         """The run ends before a step uses the row, and goes on when the file is as it was."""
         for name in ("classes", "features"):
             config = self.make(name, train={"epochs": 100000})
             with h5py.File(self.path(f"{name}.h5"), "r") as f:
-                at, shape = f["X"].id.get_offset(), f["X"].shape
-            with open(self.path(f"{name}.h5"), "rb") as f:
-                good = f.read()
-            process = self.start(config, name)
-            with open(self.path(f"{name}.h5"), "r+b") as f:
-                for row in range(shape[0]):
-                    f.seek(at + row * shape[1] * 4)
-                    f.write(b"\0\0\0\x41")
-            err = process.communicate(timeout=60)[1]
-            self.assertEqual(process.returncode, 3, err)
-            self.assertEqual(err.count("lockstep: error:"), 1, err)
-            self.assertIn("values have changed since the run began", err)
-            with open(self.path(f"{name}.h5"), "wb") as f:
-                f.write(good)
+                rows = range(f["X"].shape[0])
+            self.change(name, self.start(config, name), rows)
             last = ("--set", f"train.epochs={self.state('last.h5', name)['epoch'] + 2}")
             self.train(config, *self.mode("stream"), *last, "--resume", run_dir=name)
             self.train(config, *self.mode("resident"), *last, "--overwrite", run_dir="straight")
             self.assertEqual(self.outcome(name), self.outcome("straight"))
+
+    def test_changed_validation_rows(self):
+        """No metric is of values that the run did not begin with."""
+        for name in ("classes", "features"):
+            config = self.make(name, train={"epochs": 100000})
+            self.train(config, "--overwrite", "--set", "train.epochs=1", run_dir="first")
+            with h5py.File(self.path("first", "checkpoints", "last.h5"), "r") as f:
+                rows = [int(r) for r in (f["split"][...] == 1).nonzero()[0]]
+            self.assertGreater(len(rows), 2)
+            self.change(name, self.start(config, name), rows[-1:])
 
     def test_changed_between(self):
         """A resumed run is refused before its first step, in any mode."""

@@ -43,6 +43,11 @@ ls_status ls_loader_read(ls_loader *loader, const size_t *row, size_t n, const s
 ls_status ls_loader_read_again(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
                                float *out, uint64_t *sum) LS_MUST_CHECK;
 
+/* Whether a row that was read again has the sum that is known of it. Errors: ERR_DATA: it has
+ * another, since the file was changed. */
+ls_status ls_loader_check_same(const ls_loader *loader, size_t row, uint64_t sum,
+                               uint64_t known) LS_MUST_CHECK;
+
 /* Reads the rows as ls_loader_read does, with all its checks, and forgets them; sum as above, or
  * NULL. */
 ls_status ls_loader_scan(ls_loader *loader, const size_t *row, size_t n, uint64_t *sum,

@@ -23,7 +23,6 @@ typedef struct ls_stream ls_stream;
 typedef struct ls_stream_spec {
     const ls_sampler *sampler; /* whose lanes and order; not used after the creation */
     ls_loader *loader;         /* the thread's alone until the stream is destroyed */
-    const char *path;          /* of the loader's file, for messages */
     const size_t *row;         /* [slots] the dataset's row of each of the sampler's slots */
     const uint64_t *sum;       /* [slots] of these rows, from ls_loader_scan */
     size_t width;              /* the loader's outputs */
