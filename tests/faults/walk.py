@@ -199,7 +199,7 @@ HARMLESS = {
     "without it a command only starts later": r"setenv",
     "called beside pthread_create, with what it gave": r"pthread_join|pthread_sigmask",
     "it fails only for what is no lock": r"pthread_(mutex|cond)_\w+",
-    "a hint to the system, or a question where no is an answer": r"sync_file_range|fstatfs",
+    "a hint to the system, or a question where no is an answer": r"sync_file_range|posix_fadvise|fstatfs",
     "data of MPI": r"ompi_\w+",
     "the compiler's": r"_GLOBAL_OFFSET_TABLE_|__\w+_chk|__stack_chk_fail|__popcount\w+|"
                       r"__cpu_\w+|__tls_get_addr|__[a-z]+san_\w+|__gcov_\w+|__sanitizer\w*|"
