@@ -1,7 +1,7 @@
 /* The direct exchange of lane roots between the ranks, and the gathering of what was updated.
  *
- * Measured by `lockstep bench exchange`, 230 MB between 2 ranks on 2 cores, against MPI_Allreduce in
- * the same run: 4.0 times as fast through memory, 1.8 times by messages (--sharing 1).
+ * Measured by `lockstep bench exchange`, 230 MB between 2 ranks on 2 cores, against MPI_Allreduce
+ * in the same run: 4.0 times as fast through memory, 1.8 times by messages (--sharing 1).
  */
 #include "lockstep/comm/exchange.h"
 
