@@ -72,25 +72,17 @@ static void release(exchange_run *x) {
 /* Cuts the slab as a model cuts its own. */
 static ls_status create_exchange(exchange_run *x) {
     const size_t n = (x->floats + LS_BLOCK_FLOATS - 1) / LS_BLOCK_FLOATS;
-    const size_t ranks = (size_t)ls_comm_size(x->comm);
     size_t *edge = NULL;
-    ls_tree_range *owned = NULL;
-    ls_status st = ls_alloc(n + 1, sizeof *edge, "blocks", &edge);
+    ls_status st = ls_agree(x->comm, ls_alloc(n + 1, sizeof *edge, "blocks", &edge));
+    for (size_t b = 0; st == LS_OK && b <= n; b++)
+        edge[b] = b < n ? b * LS_BLOCK_FLOATS : x->floats;
+    const ls_exchange_spec spec = {
+        .n_leaves = x->lanes, .edge = edge, .n_blocks = n, .sharing = x->options->sharing};
     if (st == LS_OK)
-        st = ls_alloc(ranks, sizeof *owned, "blocks", &owned);
-    st = ls_agree(x->comm, st);
-    if (st == LS_OK) {
-        for (size_t b = 0; b <= n; b++)
-            edge[b] = b < n ? b * LS_BLOCK_FLOATS : x->floats;
-        ls_exchange_deal(ranks, edge, n, owned);
-        const ls_exchange_spec spec = {
-            .n_leaves = x->lanes, .owned = owned, .sharing = x->options->sharing};
         st = ls_exchange_create(x->comm, &spec, &x->exchange);
-    }
     if (st == LS_OK)
         st = ls_exchange_allocate(x->exchange, NULL);
     ls_free(edge);
-    ls_free(owned);
     return st;
 }
 

@@ -52,13 +52,18 @@ static size_t n_members(const ls_exchange *ex) {
     return ex->plan.first_member[ls_exchange_group(ex).count];
 }
 
+static size_t floats_of(const ls_exchange_spec *spec, size_t ranks) {
+    if (spec->owned == NULL)
+        return spec->edge[spec->n_blocks];
+    return spec->owned[ranks - 1].first + spec->owned[ranks - 1].count;
+}
+
 ls_status ls_exchange_create(ls_comm *comm, const ls_exchange_spec *spec, ls_exchange **out) {
     ls_exchange *ex = NULL;
-    const size_t size = (size_t)comm->size;
-    const ls_tree_range last = spec->owned[size - 1];
-    if (last.first + last.count > INT_MAX) /* MPI counts in ints */
-        return ls_fail(LS_ERR_CONFIG, "model", "%zu numbers to exchange, at most %d can be",
-                       last.first + last.count, INT_MAX);
+    const size_t size = (size_t)comm->size, all = floats_of(spec, size);
+    if (all > INT_MAX) /* MPI counts in ints */
+        return ls_fail(LS_ERR_CONFIG, "model", "%zu numbers to exchange, at most %d can be", all,
+                       INT_MAX);
     ls_status st = ls_alloc(1, sizeof *ex, "exchange", &ex);
     if (st == LS_OK) {
         *ex = (ls_exchange){.comm = comm,
@@ -69,7 +74,10 @@ ls_status ls_exchange_create(ls_comm *comm, const ls_exchange_spec *spec, ls_exc
     }
     st = ls_agree(comm, st);
     if (st == LS_OK) {
-        memcpy(ex->owned, spec->owned, size * sizeof *ex->owned);
+        if (spec->owned != NULL)
+            memcpy(ex->owned, spec->owned, size * sizeof *ex->owned);
+        else
+            ls_exchange_deal(size, spec->edge, spec->n_blocks, ex->owned);
         st = ls_exchange_plan_create(ex, ex->slab_is_given ? 1 : spec->sharing);
     }
     if (st != LS_OK) {

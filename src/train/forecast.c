@@ -166,27 +166,19 @@ static ls_status go_around(void *context) {
 static ls_status create_exchange(const ls_run *run, size_t leaves, size_t floats, bool apart,
                                  ls_exchange **out) {
     enum { PARTS = 4096 };
-    const size_t ranks = (size_t)ls_comm_size(run->comm);
     const size_t n = floats < PARTS ? floats : PARTS;
+    const size_t sharing = (size_t)run->t->config.parallel.sharing_ranks;
     size_t *edge = NULL;
-    ls_tree_range *owned = NULL;
-    ls_status st = ls_alloc(n + 1, sizeof *edge, "plan", &edge);
+    ls_status st = ls_agree(run->comm, ls_alloc(n + 1, sizeof *edge, "plan", &edge));
+    for (size_t i = 0; st == LS_OK && i <= n; i++)
+        edge[i] = i < n ? ls_share(floats, n, i).first : floats;
+    const ls_exchange_spec spec = {
+        .n_leaves = leaves, .edge = edge, .n_blocks = n, .sharing = apart ? 1 : sharing};
     if (st == LS_OK)
-        st = ls_alloc(ranks, sizeof *owned, "plan", &owned);
-    st = ls_agree(run->comm, st);
-    if (st == LS_OK) {
-        for (size_t i = 0; i <= n; i++)
-            edge[i] = i < n ? ls_share(floats, n, i).first : floats;
-        ls_exchange_deal(ranks, edge, n, owned);
-        const size_t sharing = (size_t)run->t->config.parallel.sharing_ranks;
-        const ls_exchange_spec spec = {
-            .n_leaves = leaves, .owned = owned, .sharing = apart ? 1 : sharing};
         st = ls_exchange_create(run->comm, &spec, out);
-    }
     if (st == LS_OK)
         st = ls_exchange_allocate(*out, NULL);
     ls_free(edge);
-    ls_free(owned);
     return st;
 }
 

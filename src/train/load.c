@@ -170,17 +170,13 @@ static ls_status create_features(ls_run *run) {
  * not alike on all. */
 ls_status ls_run_plan_exchange(ls_run *run) {
     const ls_model *m = run->t->model;
-    const size_t ranks = (size_t)ls_comm_size(run->comm);
-    ls_tree_range *owned = NULL;
-    LS_TRY(ls_agree(run->comm, ls_alloc(ranks, sizeof *owned, "exchange", &owned)));
-    ls_exchange_deal(ranks, m->block_edge, m->n_blocks, owned);
+    const bool own = m->sharded != NULL || ls_comm_size(run->comm) == 1;
     const ls_exchange_spec spec = {.n_leaves = run->lanes.total,
-                                   .owned = owned,
+                                   .edge = m->block_edge,
+                                   .n_blocks = m->n_blocks,
                                    .sharing = (size_t)run->t->config.parallel.sharing_ranks,
-                                   .slab = m->sharded != NULL || ranks == 1 ? m->weights : NULL};
-    const ls_status st = ls_exchange_create(run->comm, &spec, &run->exchange);
-    ls_free(owned);
-    return st;
+                                   .slab = own ? m->weights : NULL};
+    return ls_exchange_create(run->comm, &spec, &run->exchange);
 }
 
 /* Brings the weights to the exchange's slab. */

@@ -87,7 +87,8 @@ static const size_t sharing[] = {0, 1, 2, 3};
 #define FOR_SHARING(s) for (size_t s = 0; s < sizeof sharing / sizeof *sharing; s++)
 
 static ls_exchange *create(const ls_tree_range *owned, size_t leaves, size_t share, float *slab) {
-    const ls_exchange_spec spec = {leaves, owned, share, slab};
+    const ls_exchange_spec spec = {
+        .n_leaves = leaves, .owned = owned, .sharing = share, .slab = slab};
     ls_exchange *ex = NULL;
     const char *why = NULL;
     OK(ls_exchange_create(comm, &spec, &ex));
@@ -256,9 +257,14 @@ static void bytes(void **state) {
             double sent[64] = {0}, total = 0, want = 0;
             size_t sizes[64];
             ls_exchange_deal(size, slabs[s].edge, slabs[s].n_blocks, owned);
-            const ls_exchange_spec spec = {lanes, owned, sharing[k], NULL};
+            const ls_exchange_spec spec = {.n_leaves = lanes,
+                                           .edge = slabs[s].edge,
+                                           .n_blocks = slabs[s].n_blocks,
+                                           .sharing = sharing[k]};
             ls_exchange *ex = NULL;
             OK(ls_exchange_create(comm, &spec, &ex));
+            for (size_t r = 0; r < size; r++)
+                assert_int_equal(ls_exchange_owned(ex, (int)r).first, owned[r].first);
             sent[ls_comm_rank(comm)] = (double)ls_exchange_bytes(ex);
             for (size_t r = 0; r < size; r++)
                 sizes[r] = sizeof *sent;
@@ -287,7 +293,7 @@ static void too_many_weights(void **state) {
     ls_tree_range owned[64] = {{0, (size_t)1 << 31}};
     for (int r = 1; r < ls_comm_size(comm); r++)
         owned[r].first = (size_t)1 << 31;
-    const ls_exchange_spec spec = {8, owned, 0, NULL};
+    const ls_exchange_spec spec = {.n_leaves = 8, .owned = owned, .sharing = 0};
     ls_exchange *ex = NULL;
     FAILS(LS_ERR_CONFIG, "2147483648 numbers to exchange", ls_exchange_create(comm, &spec, &ex));
     assert_null(ex);

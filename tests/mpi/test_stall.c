@@ -143,7 +143,7 @@ static void exchange(void **state) {
         static const size_t edge[] = {0, 100, 200};
         ls_tree_range owned[64];
         ls_exchange_deal((size_t)size, edge, 2, owned);
-        const ls_exchange_spec spec = {8, owned, sharing, NULL};
+        const ls_exchange_spec spec = {.n_leaves = 8, .owned = owned, .sharing = sharing};
         ls_exchange *ex = NULL;
         OK(ls_exchange_create(comm, &spec, &ex));
         OK(ls_exchange_allocate(ex, NULL));

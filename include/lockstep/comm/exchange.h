@@ -26,8 +26,11 @@ typedef struct ls_exchange ls_exchange;
 
 typedef struct ls_exchange_spec {
     size_t n_leaves; /* of the sum: rank r holds ls_share(n_leaves, ranks, r) of them, at least 1 */
-    /* [ranks] consecutive ranges that cover the slab: what a rank owns */
+    /* [ranks] consecutive ranges that cover the slab: what a rank owns. NULL: as ls_exchange_deal
+     * deals the n_blocks blocks of edge */
     const ls_tree_range *owned;
+    const size_t *edge; /* [n_blocks + 1] */
+    size_t n_blocks;
     size_t sharing; /* at most so many ranks of a machine share memory; 0: all of them */
     float *slab;    /* the rank's own slab, for which nobody shares memory; NULL: the exchange's */
 } ls_exchange_spec;
