@@ -99,11 +99,11 @@ static void keep(void *context, size_t first, size_t n, const float *sum) {
 
 static ls_status by_exchange(void *context, double *seconds) {
     exchange_run *x = context;
+    const ls_exchange_round round = {
+        .use = keep, .context = ls_exchange_slab(x->exchange), .gathers = true};
     const double begin = ls_clock_s();
-    for (size_t i = 0; i < x->rounds; i++) {
-        LS_TRY(ls_exchange_reduce(x->exchange, keep, ls_exchange_slab(x->exchange)));
-        LS_TRY(ls_exchange_gather(x->exchange));
-    }
+    for (size_t i = 0; i < x->rounds; i++)
+        ls_exchange_go_round(x->exchange, &round);
     *seconds = (ls_clock_s() - begin) / (double)x->rounds;
     return LS_OK;
 }

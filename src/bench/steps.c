@@ -12,8 +12,9 @@
 /* A turn lasts about so long, where a step is shorter: long beside what it takes the ranks to begin
  * together. */
 #define TURN_S 0.05
-/* Steps before the first turn: memory is touched, and they tell how long one takes. */
-enum { WARM_STEPS = 2, STEPS_MAX = 10000, ROUNDS_MAX = 1000 };
+/* Steps before the first turn: memory is touched, and they tell how long one takes. What a step's
+ * exchange hides in the next one shows only with several steps in a turn. */
+enum { WARM_STEPS = 2, STEPS_LEAST = 4, STEPS_MAX = 10000, ROUNDS_MAX = 1000 };
 
 typedef struct turn {
     ls_step_figures of; /* all steps of the turn */
@@ -82,7 +83,9 @@ static ls_status warm_steps(step_run *r) {
     ls_step_figures f;
     LS_TRY(ls_measure_steps(r->measure, 1, &f));
     LS_TRY(ls_measure_steps(r->measure, WARM_STEPS - 1, &f));
-    return pieces(r->comm, f.seconds / (WARM_STEPS - 1), STEPS_MAX, &r->out->steps);
+    LS_TRY(pieces(r->comm, f.seconds / (WARM_STEPS - 1), STEPS_MAX, &r->out->steps));
+    r->out->steps = r->out->steps < STEPS_LEAST ? STEPS_LEAST : r->out->steps;
+    return LS_OK;
 }
 
 static ls_status warm_rivals(step_run *r) {

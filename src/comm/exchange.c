@@ -1,7 +1,4 @@
-/* The direct exchange of lane roots between the ranks, and the gathering of what was updated.
- *
- * Measured by `lockstep bench exchange`, 230 MB between 2 ranks on 2 cores, against MPI_Allreduce
- * in the same run: 4.0 times as fast through memory, 1.8 times by messages (--sharing 1).
+/* The exchange's memory: the slab, the roots, what is received. Why here: see exchange_private.h.
  */
 #include "lockstep/comm/exchange.h"
 
@@ -13,10 +10,8 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 
-/* Floats that one thread sums at a time: the open sums of a tree stay in its cache. */
-#define CHUNK ((size_t)4096)
-/* Of a root that is sent, the number is its message's tag; of updated floats: */
-#define TAG_UPDATED 4096
+/* 1 MB: most of a network's speed, and little beside what there is to send. */
+#define PANEL_FLOATS ((size_t)1 << 18)
 /* The slab and the roots begin at pages of their own. */
 #define PAGE_FLOATS ((size_t)1024)
 
@@ -68,6 +63,7 @@ ls_status ls_exchange_create(ls_comm *comm, const ls_exchange_spec *spec, ls_exc
     if (st == LS_OK) {
         *ex = (ls_exchange){.comm = comm,
                             .n_leaves = spec->n_leaves,
+                            .panel = spec->panel > 0 ? spec->panel : PANEL_FLOATS,
                             .slab = spec->slab,
                             .slab_is_given = spec->slab != NULL};
         st = ls_alloc(size, sizeof *ex->owned, "exchange", &ex->owned);
@@ -93,8 +89,7 @@ static void free_memory(ls_exchange *ex) {
     ls_free(ex->member);
     ls_free(ex->summand);
     ls_free(ex->received);
-    ls_free(ex->combined);
-    ls_free(ex->request);
+    ls_mail_free(&ex->mail);
     ex->shared = NULL;
 }
 
@@ -123,29 +118,11 @@ static size_t received_floats(const ls_exchange *ex) {
     return (ex->plan.n_summands - n_members(ex)) * ex->owned[rank_of(ex)].count;
 }
 
-/* A root that one member has is sent from where it lies. */
-static bool is_combined(const ls_exchange *ex, size_t k) {
-    return ex->plan.combine[k].program.count > 1;
-}
-
-static size_t combined_floats(const ls_exchange *ex) {
-    size_t floats = 0;
-    for (size_t r = 0; r < ranks_of(ex); r++)
-        for (size_t k = 0; ls_exchange_passes(ex, r) && k < ex->plan.n_roots[own_group(ex)]; k++)
-            floats += is_combined(ex, k) ? ex->owned[r].count : 0;
-    return floats;
-}
-
-static size_t most_requests(const ls_exchange *ex) {
-    return (ex->plan.n_roots[own_group(ex)] + 1) * ranks_of(ex) + ex->plan.n_summands;
-}
-
 static ls_status allocate_own(ls_exchange *ex) {
     LS_TRY(ls_alloc(n_members(ex), sizeof *ex->member, "exchange", &ex->member));
     LS_TRY(ls_alloc(ex->plan.n_summands, sizeof *ex->summand, "exchange", &ex->summand));
     LS_TRY(ls_alloc(received_floats(ex), sizeof(float), "received gradients", &ex->received));
-    LS_TRY(ls_alloc(combined_floats(ex), sizeof(float), "summed gradients", &ex->combined));
-    return ls_alloc(most_requests(ex), sizeof *ex->request, "exchange", &ex->request);
+    return ls_mail_allocate(ex);
 }
 
 /* Says where everything lies; touches this rank's roots first. */
@@ -164,6 +141,7 @@ static void lay_out(ls_exchange *ex) {
         if (i >= p->first_member[me] && i < p->first_member[me + 1])
             ls_zero(at, slab_floats(ex) * sizeof *at);
     }
+    ls_flags_place(ex, at);
     float *received = ex->received;
     for (size_t i = 0; i < p->n_summands; i++)
         if (i < p->first_member_at || i >= p->first_member_at + n_members(ex)) {
@@ -174,11 +152,22 @@ static void lay_out(ls_exchange *ex) {
 
 static ls_status allocate(ls_exchange *ex) {
     LS_TRY(ls_agree(ex->comm, allocate_own(ex)));
-    LS_TRY(ls_shared_create(ex->comm, ls_exchange_group(ex), group_floats(ex) * sizeof(float),
-                            &ex->shared));
+    LS_TRY(ls_shared_create(ex->comm, ls_exchange_group(ex),
+                            group_floats(ex) * sizeof(float) + ls_flags_bytes(ex), &ex->shared));
     lay_out(ex);
     ls_shared_barrier(ex->shared, "exchange"); /* nobody writes before it is all 0 */
     return LS_OK;
+}
+
+ls_tree_range ls_exchange_group_owned(const ls_exchange *ex) {
+    const ls_tree_range group = ls_exchange_group(ex);
+    const ls_tree_range last = ex->owned[group.first + group.count - 1];
+    const size_t first = ex->owned[group.first].first;
+    return (ls_tree_range){first, last.first + last.count - first};
+}
+
+size_t ls_exchange_panel(const ls_exchange *ex) {
+    return ex->plan.n_groups > 1 ? ex->panel : slab_floats(ex);
 }
 
 ls_status ls_exchange_allocate(ls_exchange *ex, const char **why) {
@@ -217,119 +206,6 @@ void ls_exchange_fill(ls_exchange *ex, const float *values) {
     ls_shared_barrier(ex->shared, "exchange");
 }
 
-/* ---- sums ---- */
-
-/* Runs a program on n floats that begin at offset of every value. Where it is but one, *sum is
- * where that lies; else it is written to out. */
-static const float *sum_chunk(const ls_tree_program *program, const float *const *value,
-                              size_t offset, size_t n, float *out) {
-    /* Level 0 of the stack is the output; a tree over less than 2^12 roots is no deeper. */
-    float open[12][CHUNK], *level[13] = {out};
-    size_t top = 0;
-    if (program->count == 1)
-        return value[program->op[0]] + offset;
-    for (size_t i = 0; i < 12; i++)
-        level[i + 1] = open[i];
-    for (size_t i = 0; i < program->count; i++) {
-        if (program->op[i] != LS_TREE_ADD) {
-            memcpy(level[top++], value[program->op[i]] + offset, n * sizeof(float));
-            continue;
-        }
-        top--;
-        float *a = level[top - 1];
-        const float *b = level[top];
-        for (size_t j = 0; j < n; j++)
-            a[j] += b[j];
-    }
-    return out;
-}
-
-/* A root of this group's lanes, over the range that another group's rank owns. */
-static void combine(const ls_exchange *ex, size_t k, ls_tree_range range, float *out) {
-    const ls_combination *c = &ex->plan.combine[k];
-    const size_t chunks = (range.count + CHUNK - 1) / CHUNK;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < chunks; i++) {
-        const size_t at = i * CHUNK, rest = range.count - at;
-        (void)sum_chunk(&c->program, ex->member + c->first, range.first + at,
-                        rest < CHUNK ? rest : CHUNK, out + at);
-    }
-}
-
-/* ---- messages between groups ---- */
-
-static int post_receives(ls_exchange *ex) {
-    const ls_exchange_plan *p = &ex->plan;
-    const size_t own = ex->owned[rank_of(ex)].count;
-    float *at = ex->received;
-    int n = 0;
-    for (size_t h = 0; h < p->n_groups; h++)
-        for (size_t k = 0; h != own_group(ex) && k < p->n_roots[h]; k++, at += own)
-            LS_MPI(ex->comm,
-                   MPI_Irecv(at, (int)own, MPI_FLOAT, (int)ls_exchange_delegate(p, h, rank_of(ex)),
-                             (int)k, ex->comm->mpi, &ex->request[n++]));
-    return n;
-}
-
-/* The owners behind this rank come first, so that not all send to the same one. */
-static int post_sends(ls_exchange *ex, int n) {
-    const size_t n_roots = ex->plan.n_roots[own_group(ex)];
-    float *room = ex->combined;
-    for (size_t i = 1; i < ranks_of(ex); i++) {
-        const size_t owner = (rank_of(ex) + i) % ranks_of(ex);
-        const ls_tree_range range = ex->owned[owner];
-        for (size_t k = 0; ls_exchange_passes(ex, owner) && k < n_roots; k++) {
-            const ls_combination *c = &ex->plan.combine[k];
-            const float *root = ex->member[c->first] + range.first;
-            if (is_combined(ex, k)) {
-                combine(ex, k, range, room);
-                root = room;
-                room += range.count;
-            }
-            LS_MPI(ex->comm, MPI_Isend(root, (int)range.count, MPI_FLOAT, (int)owner, (int)k,
-                                       ex->comm->mpi, &ex->request[n++]));
-        }
-    }
-    return n;
-}
-
-ls_status ls_exchange_reduce(ls_exchange *ex, ls_exchange_use *use, void *context) {
-    const ls_tree_range own = ex->owned[rank_of(ex)];
-    const size_t chunks = (own.count + CHUNK - 1) / CHUNK;
-    const int receives = post_receives(ex);
-    ls_shared_barrier(ex->shared, "exchange of gradients");
-    ls_comm_wait(ex->comm, post_sends(ex, receives), ex->request, "exchange of gradients");
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < chunks; i++) {
-        float sum[CHUNK];
-        const size_t at = i * CHUNK, rest = own.count - at, n = rest < CHUNK ? rest : CHUNK;
-        use(context, own.first + at, n, sum_chunk(&ex->plan.finish, ex->summand, at, n, sum));
-    }
-    ls_shared_barrier(ex->shared, "exchange of gradients");
-    return LS_OK;
-}
-
-/* A rank passes on, within its memory, what owners in other groups send to it. */
-ls_status ls_exchange_gather(ls_exchange *ex) {
-    const ls_exchange_plan *p = &ex->plan;
-    const ls_tree_range own = ex->owned[rank_of(ex)];
-    int n = 0;
-    for (size_t r = 0; r < ranks_of(ex); r++)
-        if (ls_exchange_passes(ex, r))
-            LS_MPI(ex->comm,
-                   MPI_Irecv(ex->slab + ex->owned[r].first, (int)ex->owned[r].count, MPI_FLOAT,
-                             (int)r, TAG_UPDATED, ex->comm->mpi, &ex->request[n++]));
-    for (size_t i = 1; i < p->n_groups; i++) {
-        const size_t h = (own_group(ex) + i) % p->n_groups;
-        LS_MPI(ex->comm, MPI_Isend(ex->slab + own.first, (int)own.count, MPI_FLOAT,
-                                   (int)ls_exchange_delegate(p, h, rank_of(ex)), TAG_UPDATED,
-                                   ex->comm->mpi, &ex->request[n++]));
-    }
-    ls_comm_wait(ex->comm, n, ex->request, "gathering of weights");
-    ls_shared_barrier(ex->shared, "gathering of weights");
-    return LS_OK;
-}
-
 /* ---- figures ---- */
 
 size_t ls_exchange_bytes(const ls_exchange *ex) {
@@ -341,7 +217,6 @@ size_t ls_exchange_bytes(const ls_exchange *ex) {
 }
 
 size_t ls_exchange_held(const ls_exchange *ex) {
-    return (group_floats(ex) / ls_exchange_group(ex).count + received_floats(ex) +
-            combined_floats(ex)) *
-           sizeof(float);
+    const size_t floats = group_floats(ex) / ls_exchange_group(ex).count + received_floats(ex);
+    return floats * sizeof(float) + ls_mail_bytes(ex);
 }

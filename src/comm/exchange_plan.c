@@ -8,6 +8,20 @@ static size_t ranks_of(const ls_exchange *ex) {
     return (size_t)ex->comm->size;
 }
 
+static size_t panels_of(const ls_exchange *ex, ls_tree_range owned) {
+    return (owned.count + ex->panel - 1) / ex->panel;
+}
+
+static void cut_panels(ls_exchange *ex) {
+    ls_panel *panel = ex->plan.panel;
+    for (size_t r = 0; r < ranks_of(ex); r++)
+        for (size_t at = 0; at < ex->owned[r].count; at += ex->panel) {
+            const size_t rest = ex->owned[r].count - at;
+            *panel++ = (ls_panel){.first = ex->owned[r].first + at,
+                                  .count = rest < ex->panel ? rest : ex->panel};
+        }
+}
+
 static ls_status allocate(ls_exchange *ex) {
     ls_exchange_plan *p = &ex->plan;
     const size_t ranks = ranks_of(ex);
@@ -15,6 +29,12 @@ static ls_status allocate(ls_exchange *ex) {
     LS_TRY(ls_alloc(ranks, sizeof *p->group_of, "exchange", &p->group_of));
     LS_TRY(ls_alloc(ranks, sizeof *p->n_roots, "exchange", &p->n_roots));
     LS_TRY(ls_alloc(ranks + 1, sizeof *p->first_member, "exchange", &p->first_member));
+    LS_TRY(ls_alloc(ranks, sizeof *p->panels, "exchange", &p->panels));
+    for (size_t r = 0; r < ranks; r++) {
+        p->panels[r] = (ls_tree_range){p->n_panels, panels_of(ex, ex->owned[r])};
+        p->n_panels += p->panels[r].count;
+    }
+    LS_TRY(ls_alloc(p->n_panels, sizeof *p->panel, "exchange", &p->panel));
     return ls_alloc(LS_TREE_DEPTH_MAX, sizeof *p->combine, "exchange", &p->combine);
 }
 
@@ -107,6 +127,7 @@ ls_status ls_exchange_plan_create(ls_exchange *ex, size_t sharing) {
     st = ls_agree(ex->comm, st);
     if (st == LS_OK) {
         ls_comm_machines(ex->comm, machine);
+        cut_panels(ex);
         group_ranks(ex, machine, sharing);
         list_summands(ex, summand);
         st = ls_agree(ex->comm, write_programs(ex, summand));
@@ -120,6 +141,8 @@ void ls_exchange_plan_free(ls_exchange_plan *p) {
     for (size_t k = 0; p->combine != NULL && k < LS_TREE_DEPTH_MAX; k++)
         ls_tree_program_free(&p->combine[k].program);
     ls_tree_program_free(&p->finish);
+    ls_free(p->panels);
+    ls_free(p->panel);
     ls_free(p->combine);
     ls_free(p->first_member);
     ls_free(p->n_roots);
@@ -138,4 +161,15 @@ bool ls_exchange_passes(const ls_exchange *ex, size_t owner) {
     const ls_exchange_plan *p = &ex->plan;
     const size_t rank = (size_t)ex->comm->rank, mine = p->group_of[rank];
     return p->group_of[owner] != mine && ls_exchange_delegate(p, mine, owner) == rank;
+}
+
+size_t ls_exchange_receives(const ls_exchange *ex) {
+    const ls_exchange_plan *p = &ex->plan;
+    const size_t rank = (size_t)ex->comm->rank, mine = p->group_of[rank];
+    size_t n = 0;
+    for (size_t h = 0; h < p->n_groups; h++)
+        n += h != mine ? p->n_roots[h] * p->panels[rank].count : 0;
+    for (size_t r = 0; r < ranks_of(ex); r++)
+        n += ls_exchange_passes(ex, r) ? p->panels[r].count : 0;
+    return n;
 }

@@ -47,7 +47,7 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
         fill(2, in * out, w);
         ls_gemm_forward(g, &segments, in, out, x, w, NULL, y);
         ls_hasher_add(h, y, rows * out * sizeof *y);
-        ls_gemm_backward_input(g, &segments, in, out, y, w, d);
+        ls_gemm_backward_input(g, &segments, in, out, y, w, d, NULL);
         ls_hasher_add(h, d, rows * in * sizeof *d);
         ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &d);
         ls_hasher_add(h, d, in * out * sizeof *d);

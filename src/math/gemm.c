@@ -23,6 +23,19 @@ static void one_thread_a_call(void) {
 #endif
 }
 
+static bool is_first_thread(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num() == 0;
+#else
+    return true;
+#endif
+}
+
+static void call_between(const ls_between *between) {
+    if (between != NULL && is_first_thread())
+        between->call(between->context);
+}
+
 /* How long a tile is along n where there are `others` across: `most`, or less where any tile has
  * the same bits and there would be too few of them for the threads. Two a thread even out; where
  * each tile has to round its operands, one a thread was faster (by a fifth). */
@@ -61,11 +74,29 @@ static ls_tree_range row_tile(const row_tiles *t, size_t i) {
     return (ls_tree_range){first, minimum(t->length, edge[t->rows->count] - first)};
 }
 
+/* Twice as many tiles as threads make a part: the least of both products. */
+size_t ls_gemm_part(const ls_gemm *g, const ls_segments *rows, size_t wanted) {
+    const size_t all = rows->first[rows->count];
+    const size_t down = g->any_tile ? tiles(all, g->forward_rows) : rows->count;
+    const size_t width = g->any_tile ? LS_TILE_LEAST : LS_TILE_FORWARD_OUT;
+    size_t part = g->any_tile ? LS_TILE_LANES_OUT : LS_TILE_WEIGHT_OUT;
+    while (part < wanted || (down > 0 && part / width * down < 2 * (size_t)ls_math_threads()))
+        part *= 2;
+    return part;
+}
+
 void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
                      const float *x, const float *w, const float *bias, float *y) {
-    const row_tiles down =
-        row_tiles_of(g, rows, g->forward_rows, g->keeps_rows ? tiles(out, LS_TILE_FORWARD_OUT) : 1);
-    const size_t length = forward_length(g, out, down.count), across = tiles(out, length);
+    ls_gemm_forward_part(g, rows, in, out, (ls_tree_range){0, out}, x, w, bias, y, NULL);
+}
+
+void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
+                          ls_tree_range part, const float *x, const float *w, const float *bias,
+                          float *y, const ls_between *between) {
+    const row_tiles down = row_tiles_of(g, rows, g->forward_rows,
+                                        g->keeps_rows ? tiles(part.count, LS_TILE_FORWARD_OUT) : 1);
+    const size_t length = forward_length(g, part.count, down.count);
+    const size_t across = tiles(part.count, length);
 #pragma omp parallel
     {
         one_thread_a_call();
@@ -73,7 +104,8 @@ void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_
         for (size_t t = 0; t < across; t++)
             for (size_t s = 0; s < down.count; s++) {
                 const ls_tree_range r = row_tile(&down, s);
-                const size_t o = t * length, width = minimum(length, out - o);
+                const size_t width = minimum(length, part.count - t * length);
+                const size_t o = part.first + t * length;
                 float *tile = y + r.first * out + o;
                 if (r.count == 0)
                     continue;
@@ -82,12 +114,13 @@ void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_
                 for (size_t i = 0; bias != NULL && i < r.count; i++)
                     for (size_t j = 0; j < width; j++)
                         tile[i * out + j] += bias[o + j];
+                call_between(between);
             }
     }
 }
 
 void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
-                            const float *dy, const float *w, float *dx) {
+                            const float *dy, const float *w, float *dx, const ls_between *between) {
     const size_t across = tiles(in, LS_TILE_INPUT_IN);
     const row_tiles down = row_tiles_of(g, rows, LS_TILE_INPUT_ROWS, across);
 #pragma omp parallel
@@ -102,6 +135,7 @@ void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in
                     g->nn(g, &(ls_product){r.count, minimum(LS_TILE_INPUT_IN, in - i), out,
                                            dy + r.first * out, out, w + i, in,
                                            dx + r.first * in + i, in});
+                call_between(between);
             }
     }
 }
@@ -176,6 +210,7 @@ typedef struct weight_sink {
     float *const *dw; /* [roots][out, in]; NULL: */
     ls_tile_use *use;
     void *context;
+    const ls_between *between;
 } weight_sink;
 
 static void finish_weights(const weight_tile *t, const ls_segments *rows, const ls_lanes *lanes,
@@ -193,10 +228,10 @@ static void finish_weights(const weight_tile *t, const ls_segments *rows, const 
 }
 
 static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                         size_t in, size_t out, const float *x, const float *dy,
+                         size_t in, size_t out, ls_tree_range part, const float *x, const float *dy,
                          const weight_sink *sink) {
     const size_t height = g->any_tile ? LS_TILE_LANES_OUT : LS_TILE_WEIGHT_OUT;
-    const size_t down = tiles(out, height);
+    const size_t down = tiles(part.count, height), end = part.first + part.count;
     const size_t most = g->any_tile ? LS_TILE_LANES_IN : LS_TILE_WEIGHT_IN;
     const size_t length = tile_length(g, in, most, down), across = tiles(in, length);
 #pragma omp parallel
@@ -205,10 +240,11 @@ static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lan
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t u = 0; u < across; u++)
             for (size_t v = 0; v < down; v++) {
-                const size_t i = u * length, o = v * height;
+                const size_t i = u * length, o = part.first + v * height;
                 const weight_tile t = {
-                    g, x, dy, in, out, i, o, minimum(height, out - o), minimum(length, in - i)};
+                    g, x, dy, in, out, i, o, minimum(height, end - o), minimum(length, in - i)};
                 finish_weights(&t, rows, lanes, sink);
+                call_between(sink->between);
             }
     }
 }
@@ -216,13 +252,21 @@ static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lan
 void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
                              size_t in, size_t out, const float *x, const float *dy,
                              float *const *dw) {
-    walk_weights(g, rows, lanes, in, out, x, dy, &(weight_sink){.dw = dw});
+    ls_gemm_backward_weight_part(g, rows, lanes, in, out, (ls_tree_range){0, out}, x, dy, dw, NULL);
+}
+
+void ls_gemm_backward_weight_part(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                                  size_t in, size_t out, ls_tree_range part, const float *x,
+                                  const float *dy, float *const *dw, const ls_between *between) {
+    walk_weights(g, rows, lanes, in, out, part, x, dy,
+                 &(weight_sink){.dw = dw, .between = between});
 }
 
 void ls_gemm_backward_weight_tiles(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
                                    size_t in, size_t out, const float *x, const float *dy,
                                    ls_tile_use *use, void *context) {
-    walk_weights(g, rows, lanes, in, out, x, dy, &(weight_sink){.use = use, .context = context});
+    walk_weights(g, rows, lanes, in, out, (ls_tree_range){0, out}, x, dy,
+                 &(weight_sink){.use = use, .context = context});
 }
 
 /* ---- sums over columns ---- */

@@ -10,9 +10,6 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/nn/init.h"
 
-/* A parameter begins at a multiple of this many floats: a cache line. */
-#define SLAB_ALIGN ((size_t)16)
-
 /* Whether the loss does by itself what this layer would do. */
 static bool absorbs(const ls_choice *loss, const ls_layer_type *last) {
     switch (ls_loss_type_of(loss)->link) {
@@ -62,7 +59,7 @@ static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_para
 
 static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
     param->offset = l->offset[k] = m->slab_floats;
-    m->slab_floats += (param->count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
+    m->slab_floats += ls_slab_room(param->count);
 }
 
 size_t ls_param_all(const ls_param *param) {

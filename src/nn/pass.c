@@ -81,11 +81,27 @@ static size_t active_end(const ls_model *m, const ls_activations *a) {
     return a->end < m->n_active ? a->end : m->n_active;
 }
 
+static ls_tree_range param_of(const ls_model *m, size_t layer, size_t k) {
+    const ls_param_spec *spec = &m->plans[layer].param[k];
+    size_t count = 1;
+    for (int d = 0; d < spec->rank; d++)
+        count *= spec->dim[d];
+    return (ls_tree_range){m->layers[layer].offset[k], count};
+}
+
+/* Whether others wait, or are waited for, for the whole layer. */
+static bool overlaps_whole(const ls_layer *l, const ls_pass *pass) {
+    return pass->overlap != NULL && l->n_params > 0 && !l->type->in_panels;
+}
+
 const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pass *pass,
                               const float *x) {
     for (size_t i = a->first; i < active_end(m, a); i++) {
         const ls_layer *l = &m->layers[i];
         ls_layer_io io = {.weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i]};
+        if (overlaps_whole(l, pass))
+            for (size_t k = 0; k < l->n_params; k++)
+                pass->overlap->need(pass->overlap->context, param_of(m, i, k));
         l->type->forward(l, pass, &io);
         x = a->y[i];
     }
@@ -106,6 +122,9 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                           .dx = dx,
                           .gradients = gradients};
         l->type->backward(l, pass, &io);
+        if (overlaps_whole(l, pass))
+            for (size_t k = 0; k < l->n_params; k++)
+                pass->overlap->done(pass->overlap->context, param_of(m, i, k));
         dy = dx;
     }
     return dy;

@@ -204,7 +204,8 @@ static ls_status front_forward(ls_blocks *b, const size_t *of_rank, const float 
     const ls_pass pass = {0};
     ls_status st = gather_blocks(b, of_rank);
     LS_TRY(b->resident ? st : ls_agree(b->comm, st));
-    return ls_features_forward(b->features, &pass, x);
+    *x = ls_features_forward(b->features, &pass);
+    return LS_OK;
 }
 
 ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z) {

@@ -56,7 +56,6 @@ static void leave(void *context, size_t first, size_t n, const float *sum) {
     (void)sum;
 }
 
-ls_status ls_step_exchange(ls_exchange *ex) {
-    LS_TRY(ls_exchange_reduce(ex, leave, NULL));
-    return ls_exchange_gather(ex);
+void ls_step_exchange(ls_exchange *ex) {
+    ls_exchange_go_round(ex, &(ls_exchange_round){.use = leave, .gathers = true});
 }

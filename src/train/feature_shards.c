@@ -122,27 +122,28 @@ static void add_bias(void *context, size_t first, size_t n, const float *sum) {
     }
 }
 
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) {
+const float *ls_features_forward(ls_features *f, const ls_pass *pass) {
     const size_t edge[2] = {0, f->rows};
+    const ls_exchange_round sums = {.use = add_bias, .context = f};
     ls_pass all = *pass;
     all.rows = (ls_segments){1, edge};
     f->input = ls_model_forward(f->model, f->before, &all, f->x);
+    ls_exchange_begin(f->exchange, &sums);
     ls_gemm_forward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
                             f->model->weights + f->model->sharded->offset, f->z);
-    LS_TRY(ls_exchange_reduce(f->exchange, add_bias, f));
-    *y = f->y;
-    return LS_OK;
+    ls_exchange_sum(f->exchange);
+    ls_exchange_end(f->exchange);
+    return f->y;
 }
 
 float *ls_features_dy(ls_features *f) {
     return f->dy + f->own.first * f->units;
 }
 
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
-    LS_TRY(ls_exchange_gather(f->exchange));
+void ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
+    ls_exchange_go_round(f->exchange, &(ls_exchange_round){.gathers = true});
     ls_gemm_backward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
                              f->dy, use, context);
-    return LS_OK;
 }
 
 ls_exchange *ls_features_exchange(const ls_features *f) {

@@ -36,16 +36,16 @@ const char *ls_features_messages_why(const ls_features *f);
  * in this pass holds any finite numbers, 0 in training. */
 float *ls_features_x(ls_features *f);
 
-/* *y[rows of this rank, units] = the first dense layer's output, until the next call; of pass the
- * rows are not used, and position [all rows] in training only. Collective. */
-ls_status ls_features_forward(ls_features *f, const ls_pass *pass, const float **y) LS_MUST_CHECK;
+/* [rows of this rank, units], the first dense layer's output, until the next call; of pass the rows
+ * are not used, and position [all rows] in training only. Collective. */
+const float *ls_features_forward(ls_features *f, const ls_pass *pass);
 
 /* The gradient of y, for the caller to fill: 0 for rows that were not used. */
 float *ls_features_dy(ls_features *f);
 
 /* Forms the gradient of the weights, dw[units, columns of this rank]; `use` gets it tile by tile,
  * see math/gemm.h, and may change the weights, which are not needed any more. Collective. */
-ls_status ls_features_backward(ls_features *f, ls_tile_use *use, void *context) LS_MUST_CHECK;
+void ls_features_backward(ls_features *f, ls_tile_use *use, void *context);
 
 /* That of y's sums and its gradient, to be measured. */
 ls_exchange *ls_features_exchange(const ls_features *f);

@@ -132,6 +132,10 @@ typedef struct ls_requests {
  * Collective. Errors: ERR_DIVERGED. */
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) LS_MUST_CHECK;
 
+/* Until the weights are those of the last step: what is left of its exchange. Before anything but
+ * the next step. Collective. */
+void ls_run_settle(ls_run *run);
+
 /* The mean over ranks, between steps. Collective. */
 ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;
 

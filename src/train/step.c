@@ -92,14 +92,14 @@ static size_t front_units(const ls_model *m) {
 }
 
 /* b->x: what the layers behind the front see. */
-static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
+static void gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     ls_batch *b = &run->batch;
     const ls_model *m = run->t->model;
     gather_targets(run, rows);
     if (run->features == NULL) {
         ls_rows_gather(run, b->slot, rows, b->x);
         end_phase(run, LS_PHASE_GATHER);
-        return LS_OK;
+        return;
     }
     const float *y = NULL;
     ls_pass all = *pass;
@@ -108,9 +108,8 @@ static ls_status gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     ls_rows_gather(run, b->all_slot, (size_t)run->t->config.batch.size,
                    ls_features_x(run->features));
     end_phase(run, LS_PHASE_GATHER);
-    LS_TRY(ls_features_forward(run->features, &all, &y));
+    y = ls_features_forward(run->features, &all);
     close_gaps(run, front_units(m), y, b->x);
-    return LS_OK;
 }
 
 /* The front's biases are summed over lanes as all others are; dy goes to the whole batch. */
@@ -167,6 +166,7 @@ static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     ls_targets targets = {b->label, b->value};
     double *part = part_of(run, ls_comm_rank(run->comm));
     const float *z = ls_model_forward(t->model, a, pass, b->x);
+    ls_exchange_end(run->exchange); /* before the ranks talk of anything else */
     ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
                      a->logits_gradient, b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
@@ -237,22 +237,25 @@ static bool updates_tiles(const ls_run *run) {
     return ls_comm_size(run->comm) == 1;
 }
 
-static void backward(ls_run *run, const ls_pass *pass) {
-    const ls_gradients gradients = {run->gradient, updates_tiles(run) ? update_own_tile : NULL,
-                                    run};
-    const float *dy =
-        ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
-    if (run->features != NULL)
-        front_backward(run, pass, dy);
-    end_phase(run, LS_PHASE_BACKWARD);
-}
-
 /* The weights that this rank owns, of those that all have alike. */
 static void update_own(void *context, size_t first, size_t n, const float *sum) {
     const ls_run *run = context;
     const size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
     ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step, first - own, n,
                              run->t->model->weights + own, sum, run->optimizer.slot);
+}
+
+static void backward(ls_run *run, const ls_pass *pass) {
+    const ls_exchange_round round = {.use = update_own, .context = run, .gathers = true};
+    const ls_gradients gradients = {run->gradient, updates_tiles(run) ? update_own_tile : NULL,
+                                    run};
+    if (!updates_tiles(run))
+        ls_exchange_begin(run->exchange, &round);
+    const float *dy =
+        ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
+    if (run->features != NULL)
+        front_backward(run, pass, dy);
+    end_phase(run, LS_PHASE_BACKWARD);
 }
 
 /* What has no tiles: biases and the like. */
@@ -264,24 +267,61 @@ static void update_rest(ls_run *run) {
                        run->gradient[0] + m->params[p].offset);
 }
 
-static ls_status update(ls_run *run) {
+/* What others update goes on arriving until the next pass needs it, but where the spread layer has
+ * an exchange of its own to wait for. */
+static void update(ls_run *run) {
     if (updates_tiles(run)) {
         update_rest(run);
     } else {
-        LS_TRY(ls_exchange_reduce(run->exchange, update_own, run));
-        LS_TRY(ls_exchange_gather(run->exchange));
+        ls_exchange_sum(run->exchange);
     }
     end_phase(run, LS_PHASE_UPDATE);
     if (run->features == NULL)
-        return LS_OK;
-    LS_TRY(ls_features_backward(run->features, update_spread_tile, run));
+        return;
+    ls_run_settle(run);
+    ls_features_backward(run->features, update_spread_tile, run);
     end_phase(run, LS_PHASE_BACKWARD);
-    return LS_OK;
+}
+
+void ls_run_settle(ls_run *run) {
+    begin_step(run);
+    ls_exchange_end(run->exchange);
+    end_phase(run, LS_PHASE_UPDATE);
+}
+
+static bool has_weights(void *exchange, ls_tree_range floats) {
+    return ls_exchange_has(exchange, floats);
+}
+
+static void need_weights(void *exchange, ls_tree_range floats) {
+    ls_exchange_need(exchange, floats);
+}
+
+/* With the floats that no parameter has. */
+static void tell_done(void *exchange, ls_tree_range floats) {
+    floats.count = ls_slab_room(floats.count);
+    ls_exchange_done(exchange, floats);
+}
+
+static void move_messages(void *exchange) {
+    ls_exchange_poll(exchange);
+}
+
+/* The exchange of a step with the passes of this one and the next. */
+static bool overlaps(const ls_run *run) {
+    return !updates_tiles(run) && run->features == NULL;
 }
 
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
+    const ls_overlap overlap = {.has = has_weights,
+                                .need = need_weights,
+                                .done = tell_done,
+                                .context = run->exchange,
+                                .panel = ls_exchange_panel(run->exchange),
+                                .last = ls_exchange_group_owned(run->exchange).first,
+                                .between = {move_messages, run->exchange}};
     begin_step(run);
     size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
     size_t lanes = run->lanes.mine.count, base = own_base(run);
@@ -292,11 +332,12 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                     .seed = (uint32_t)run->t->config.seed,
                     .epoch = (uint32_t)state->epoch,
                     .position = b->position + base,
-                    .lanes = &run->lanes};
+                    .lanes = &run->lanes,
+                    .overlap = overlaps(run) ? &overlap : NULL};
     double loss, correct;
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
-    LS_TRY(gather_batch(run, &pass, b->own_first[lanes]));
+    gather_batch(run, &pass, b->own_first[lanes]);
     forward(run, &pass, count, requests);
     LS_TRY(exchange_message(run, &loss, &correct, requests));
     if (!isfinite(loss))
@@ -308,7 +349,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                                         : "");
     state->step++;
     backward(run, &pass);
-    LS_TRY(update(run));
+    update(run);
     state->train_loss += loss;
     state->train_correct += correct;
     state->train_rows += (double)count;

@@ -86,9 +86,12 @@ static void check_dealing(const ls_tree_range *owned, const struct slab *s) {
 static const size_t sharing[] = {0, 1, 2, 3};
 #define FOR_SHARING(s) for (size_t s = 0; s < sizeof sharing / sizeof *sharing; s++)
 
+/* Owners' ranges travel in one panel or in many. */
+enum { PANEL = 3000 };
+
 static ls_exchange *create(const ls_tree_range *owned, size_t leaves, size_t share, float *slab) {
     const ls_exchange_spec spec = {
-        .n_leaves = leaves, .owned = owned, .sharing = share, .slab = slab};
+        .n_leaves = leaves, .owned = owned, .sharing = share, .panel = PANEL, .slab = slab};
     ls_exchange *ex = NULL;
     const char *why = NULL;
     OK(ls_exchange_create(comm, &spec, &ex));
@@ -101,9 +104,39 @@ static ls_exchange *create(const ls_tree_range *owned, size_t leaves, size_t sha
     return ex;
 }
 
+/* The round in which sums and results travel in rounds of their own. */
+enum { ROUNDS = 4, SUMS_ONLY = 2 };
+
 static void halve(void *context, size_t first, size_t n, const float *sum) {
     for (size_t i = 0; i < n; i++)
         ((float *)context)[first + i] = sum[i] * 0.5f;
+}
+
+static ls_tree_range part_of(size_t floats, size_t parts, size_t i) {
+    return ls_share(floats, parts, i % parts);
+}
+
+/* A rank has its gradients a part at a time, each in parts and an order of its own, and some only
+ * at the end; the next pass takes the weights likewise. */
+static void tell_done(ls_exchange *ex, size_t floats, uint32_t round) {
+    const size_t me = (size_t)ls_comm_rank(comm) + round, parts = 1 + me % 4;
+    for (size_t i = me % 3 == 0 ? 1 : 0; i < parts; i++)
+        ls_exchange_done(ex, part_of(floats, parts, me + parts - i));
+    ls_exchange_sum(ex);
+}
+
+static bool take_in_parts(ls_exchange *ex, size_t floats, const float *want) {
+    const float *slab = ls_exchange_slab(ex);
+    bool same = true;
+    enum { PARTS = 3 };
+    for (size_t i = 0; i < PARTS; i++) {
+        const ls_tree_range part = part_of(floats, PARTS, (size_t)ls_comm_rank(comm) + i);
+        if (i % 2 == 0 || !ls_exchange_has(ex, part))
+            ls_exchange_need(ex, part);
+        same = same && memcmp(slab + part.first, want + part.first, part.count * sizeof *slab) == 0;
+    }
+    ls_exchange_end(ex);
+    return same;
 }
 
 /* A step: every rank sums the lanes of its roots, the owners halve the sum, all get it. */
@@ -113,19 +146,20 @@ static void check_step(ls_exchange *ex, size_t floats, size_t lanes, uint32_t ro
     ls_tree_range roots[LS_TREE_DEPTH_MAX];
     float *want = room(floats), *slab = ls_exchange_slab(ex);
     const size_t n = ls_tree_roots(lanes, mine.first, mine.first + mine.count, roots);
+    ls_exchange_begin(
+        ex, &(ls_exchange_round){.use = halve, .context = slab, .gathers = round != SUMS_ONLY});
     for (size_t k = 0; k < n; k++)
         serial_tree(ls_exchange_root(ex, k), floats, roots[k].first, roots[k].count, round);
     serial_tree(want, floats, 0, lanes, round);
     for (size_t i = 0; i < floats; i++)
         want[i] *= 0.5f;
-    OK(ls_exchange_reduce(ex, halve, slab));
-    /* The roots may be filled anew at once: nobody reads them any more. */
-    for (size_t k = 0; k < n; k++)
-        memset(ls_exchange_root(ex, k), 0xff, floats * sizeof *slab);
-    OK(ls_exchange_gather(ex));
-    const bool same = memcmp(slab, want, floats * sizeof *slab) == 0;
+    tell_done(ex, floats, round);
+    if (round == SUMS_ONLY) { /* and a round that gathers only */
+        ls_exchange_end(ex);
+        ls_exchange_go_round(ex, &(ls_exchange_round){.gathers = true});
+    }
+    const bool same = take_in_parts(ex, floats, want);
     ls_free(want);
-    ls_barrier(comm); /* before somebody's next step writes to a slab that others compare */
     assert_true(same);
 }
 
@@ -140,7 +174,7 @@ static void sums_are_the_trees(void **state) {
                                  owned);
                 check_dealing(owned, &slabs[s]);
                 ls_exchange *ex = create(owned, lane_counts[l], sharing[k], NULL);
-                for (uint32_t round = 0; round < 3; round++)
+                for (uint32_t round = 0; round < ROUNDS; round++)
                     check_step(ex, floats, lane_counts[l], round);
                 ls_exchange_destroy(ex);
             }
@@ -191,7 +225,7 @@ static void compare(void *context, size_t first, size_t n, const float *sum) {
 
 static void reduce_after_reduce(void **state) {
     (void)state;
-    enum { FLOATS = 40000, LANES = 9, ROUNDS = 20 };
+    enum { FLOATS = 40000, LANES = 9 };
     const ls_tree_range mine =
         ls_share(LANES, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm));
     ls_tree_range owned[64], roots[LS_TREE_DEPTH_MAX];
@@ -200,11 +234,13 @@ static void reduce_after_reduce(void **state) {
     ls_exchange *ex = create(owned, LANES, 0, NULL);
     wanted = room(FLOATS);
     wrong_sums = 0;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < 20; round++) {
+        ls_exchange_begin(ex, &(ls_exchange_round){.use = compare});
         for (size_t k = 0; k < n; k++)
             serial_tree(ls_exchange_root(ex, k), FLOATS, roots[k].first, roots[k].count, round);
         serial_tree(wanted, FLOATS, 0, LANES, round);
-        OK(ls_exchange_reduce(ex, compare, NULL));
+        ls_exchange_sum(ex);
+        ls_exchange_end(ex);
     }
     ls_free(wanted);
     ls_exchange_destroy(ex);

@@ -151,13 +151,16 @@ static bool fails_on(point *p, FILE *stream) {
     }
 
 /* No call: data that arrives with a wrong bit, the COUNT-th of those that have the
- * tag of updated weights (src/comm/exchange.c) and are too long for anything else. */
+ * tag of updated weights (src/comm/exchange_round.c) and are too long for anything else. */
 POINT(wrong_weights, 0)
 static unsigned char *received;
+static const MPI_Request *received_by;
 
-static void note_received(void *data, int n, int tag) {
-    if (tag == 4096 && n >= 4096 && fails(&point_wrong_weights))
-        received = data;
+static void note_received(void *data, int n, int tag, const MPI_Request *request) {
+    if (tag != 4096 || n < 4096 || !fails(&point_wrong_weights))
+        return;
+    received = data;
+    received_by = request;
 }
 
 static void spoil_received(bool complete) {
@@ -165,6 +168,11 @@ static void spoil_received(bool complete) {
         return;
     received[2] ^= 1;
     received = NULL;
+}
+
+static void spoil_of_some(const MPI_Request *request, int n, const int *index) {
+    for (int i = 0; n != MPI_UNDEFINED && i < n; i++)
+        spoil_received(&request[index[i]] == received_by);
 }
 
 /* ---- files and directories ---- */
@@ -356,7 +364,7 @@ WRAP_MPI(Iprobe, (int from, int tag, MPI_Comm comm, int *there, MPI_Status *stat
 WRAP_MPI_THEN(Irecv,
               (void *data, int n, MPI_Datatype type, int from, int tag, MPI_Comm comm,
                MPI_Request *request),
-              (data, n, type, from, tag, comm, request), note_received(data, n, tag))
+              (data, n, type, from, tag, comm, request), note_received(data, n, tag, request))
 WRAP_MPI(Isend,
          (const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
           MPI_Request *request),
@@ -372,5 +380,7 @@ WRAP_MPI(Sendrecv,
 WRAP_MPI(Test, (MPI_Request * request, int *done, MPI_Status *status), (request, done, status))
 WRAP_MPI_THEN(Testall, (int n, MPI_Request *request, int *done, MPI_Status *status),
               (n, request, done, status), spoil_received(*done))
+WRAP_MPI_THEN(Testsome, (int n, MPI_Request *request, int *n_done, int *index, MPI_Status *status),
+              (n, request, n_done, index, status), spoil_of_some(request, *n_done, index))
 WRAP_MPI_THEN(Waitall, (int n, MPI_Request *request, MPI_Status *status), (n, request, status),
               spoil_received(true))

@@ -82,7 +82,7 @@ static void multiply(const ls_gemm *gemm, const float *x, const float *w, const 
     ls_lanes lanes;
     OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
     ls_gemm_forward(gemm, &rows, IN, OUT, x, w, NULL, to->y);
-    ls_gemm_backward_input(gemm, &rows, IN, OUT, dy, w, to->dx);
+    ls_gemm_backward_input(gemm, &rows, IN, OUT, dy, w, to->dx, NULL);
     ls_gemm_backward_weight(gemm, &rows, &lanes, IN, OUT, x, dy, &dw);
     ls_lanes_free(&lanes);
 }

@@ -99,7 +99,7 @@ static void check_forward(const arrays *a, const float *bias) {
 }
 
 static void check_backward_input(const arrays *a) {
-    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, NULL);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t i = 0; i < a->in; i++) {
             exact e = {0};
@@ -152,7 +152,7 @@ static void run_all(const arrays *a, int threads) {
     use_threads(threads);
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
     ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, a->bias, a->y);
-    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, NULL);
     ls_gemm_backward_weight(gemm, &segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw);
     ls_gemm_backward_bias(&segments, &lanes, a->out, a->dy, &a->db);
     ls_lanes_free(&lanes);
@@ -304,12 +304,12 @@ static void segments_do_not_meet(void **state) {
     (void)state;
     arrays a = arrays_of(513, 257), alone = arrays_of(513, 257);
     ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
-    ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx);
+    ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
     for (size_t s = 0; s < LANES; s++) {
         const size_t at = first_row[s], n = first_row[s + 1] - at, own[] = {0, n};
         const ls_segments one = {1, own};
         ls_gemm_forward(gemm, &one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y);
-        ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx);
+        ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx, NULL);
         assert_int_equal(memcmp(alone.y, a.y + at * a.out, n * a.out * sizeof(float)), 0);
         assert_int_equal(memcmp(alone.dx, a.dx + at * a.in, n * a.in * sizeof(float)), 0);
     }
@@ -343,7 +343,7 @@ static void known_bits(void **state) {
         ls_lanes lanes;
         OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
         ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
-        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx);
+        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
         ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
         for (size_t r = 0; r < ROWS; r++) {
             for (size_t o = 0; o < a.out; o++)
@@ -373,7 +373,7 @@ static void an_empty_batch(void **state) {
     fill(a.dw, 15, 1);
     fill(a.db, 3, 1);
     ls_gemm_forward(gemm, &empty, a.in, a.out, a.x, a.w, a.bias, a.y);
-    ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx);
+    ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx, NULL);
     ls_gemm_backward_weight(gemm, &empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
     ls_gemm_backward_bias(&empty, &lanes, a.out, a.dy, &a.db);
     static const float zero[15];

@@ -70,7 +70,8 @@ static void drop(const ls_model *m, ls_tree_range columns, float *y) {
     for (size_t r = 0; r < ROWS; r++)
         for (size_t c = 0; c < columns.count; c++)
             x[r * columns.count + c] = (float)(1 + (columns.first + c) % 31);
-    ls_pass pass = {{1, first}, true, 3, 4, position, NULL};
+    ls_pass pass = {
+        .rows = {1, first}, .training = true, .seed = 3, .epoch = 4, .position = position};
     ls_layer_io io = {.x = x, .y = y, .state = mask};
     assert_int_equal(m->plans[0].state_bytes, columns.count);
     l->type->forward(l, &pass, &io);

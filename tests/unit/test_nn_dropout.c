@@ -39,7 +39,11 @@ static void run(const dropout_model *d, size_t index, size_t rows, uint32_t seed
                 bool training) {
     const ls_layer *l = &d->model->layers[index];
     const size_t first[] = {0, rows};
-    ls_pass pass = {{1, first}, training, seed, epoch, position, NULL};
+    ls_pass pass = {.rows = {1, first},
+                    .training = training,
+                    .seed = seed,
+                    .epoch = epoch,
+                    .position = position};
     ls_layer_io io = {.x = x, .y = y, .state = mask};
     assert_int_equal(d->model->plans[index].state_bytes, UNITS);
     l->type->forward(l, &pass, &io);

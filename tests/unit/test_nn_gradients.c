@@ -112,12 +112,21 @@ static void check_tiles(layer_check *k, const ls_model *m) {
     ls_free(root);
 }
 
+static ls_pass pass_of(const ls_lanes *lanes) {
+    return (ls_pass){.rows = {LANES, first_row},
+                     .training = true,
+                     .seed = 3,
+                     .epoch = 1,
+                     .position = position,
+                     .lanes = lanes};
+}
+
 static void check_layer(const ls_model *m, size_t index) {
     ls_lanes lanes;
     layer_check k = {.layer = &m->layers[index]};
     const ls_layer *l = k.layer;
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
-    k.pass = (ls_pass){{LANES, first_row}, true, 3, 1, position, &lanes};
+    k.pass = pass_of(&lanes);
     k.x = room(ROWS * l->in_size, sizeof(float));
     k.dx = room(ROWS * l->in_size, sizeof(float));
     k.c = room(ROWS * l->out_size, sizeof(float));
@@ -330,7 +339,7 @@ static void whole_models(void **state) {
         OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
         OK(ls_model_init(k.model, 5));
         OK(ls_activations_create(k.model, 0, k.model->n_layers, ROWS, true, &k.a));
-        k.pass = (ls_pass){{LANES, first_row}, true, 3, 1, position, &lanes};
+        k.pass = pass_of(&lanes);
         k.x = x;
         gradient = room(n, sizeof(float));
         direction = room(n, sizeof(float));

@@ -9,8 +9,13 @@
  * is one slab. Between machines a root of all lanes of a machine is sent, and the updated range
  * once to each: for powers of two as little traffic as a ring of machines.
  *
+ * A round has no order but that of each sum: what a rank says that it has done is on its way while
+ * it computes the rest, and who needs what owners have updated waits for no more than that, panel
+ * by panel.
+ *
  * Why here: it is communication with a fixed order and knows nothing of what the floats mean.
- * Never allocates after ls_exchange_allocate.
+ * Never allocates after ls_exchange_allocate. A rank moves messages on while it is in a function of
+ * a round: who has begun one ends it before it waits for others in any other way.
  */
 #ifndef LS_COMM_EXCHANGE_H
 #define LS_COMM_EXCHANGE_H
@@ -32,6 +37,7 @@ typedef struct ls_exchange_spec {
     const size_t *edge; /* [n_blocks + 1] */
     size_t n_blocks;
     size_t sharing; /* at most so many ranks of a machine share memory; 0: all of them */
+    size_t panel;   /* floats that travel together, at most; 0: as many as was found best */
     float *slab;    /* the rank's own slab, for which nobody shares memory; NULL: the exchange's */
 } ls_exchange_spec;
 
@@ -53,11 +59,11 @@ ls_status ls_exchange_allocate(ls_exchange *ex, const char **why) LS_MUST_CHECK;
 /* The floats of the slab that a rank owns. Not collective. */
 ls_tree_range ls_exchange_owned(const ls_exchange *ex, int rank);
 
-/* This rank's i-th root, a whole slab, for the caller to fill before a reduce. */
+/* This rank's i-th root, a whole slab, for the caller to fill in a round. */
 float *ls_exchange_root(ls_exchange *ex, size_t i);
 
 /* The slab, which ranks of a machine may have in common: a rank writes to the range that it owns,
- * between reduce and gather, and reads all of it after a gather. */
+ * and reads all of it. */
 float *ls_exchange_slab(ls_exchange *ex);
 
 /* The slab takes these values, which all ranks have alike. Sends nothing. Collective. */
@@ -67,14 +73,50 @@ void ls_exchange_fill(ls_exchange *ex, const float *values);
  * the cache: sum[j] belongs to float first + j of the slab. Called by any thread. */
 typedef void ls_exchange_use(void *context, size_t first, size_t n, const float *sum);
 
-/* When it begins to hand out sums, all ranks of the machine have called it: nobody reads the slab
- * any more. When it returns the roots can be filled anew. Collective. */
-ls_status ls_exchange_reduce(ls_exchange *ex, ls_exchange_use *use, void *context) LS_MUST_CHECK;
+/* What a round does. */
+typedef struct ls_exchange_round {
+    ls_exchange_use *use; /* gets the sums; NULL: nothing is summed */
+    void *context;
+    bool gathers; /* owned ranges go to all, where there are sums after their use */
+} ls_exchange_round;
 
-/* Every rank's owned range of the slab goes to all. Collective. */
-ls_status ls_exchange_gather(ls_exchange *ex) LS_MUST_CHECK;
+/* Begins a round; from now on the roots can be filled. Collective, as all ranks' calls of it
+ * together are a barrier of the machine. */
+void ls_exchange_begin(ls_exchange *ex, const ls_exchange_round *round);
 
-/* Bytes that this rank sends in one reduce and one gather. Not collective. */
+/* In this range of the slab this rank has filled its roots, and reads it no more before it has
+ * called ls_exchange_need; where nothing is summed, it has written what of it it owns. A range once
+ * in a round; with those of a rank that begins with what its machine owns least and ends with that,
+ * from the end of the slab to its beginning and around, messages are on their way the longest. Does
+ * not wait. */
+void ls_exchange_done(ls_exchange *ex, ls_tree_range range);
+
+/* The same for all that is left, and then returns when all sums that this rank owns have been
+ * used. */
+void ls_exchange_sum(ls_exchange *ex);
+
+/* Moves messages on, if there are any. Does not wait. */
+void ls_exchange_poll(ls_exchange *ex);
+
+/* Whether this range of the slab is what the owners made of it. */
+bool ls_exchange_has(ls_exchange *ex, ls_tree_range range);
+
+/* Returns when it is, after ls_exchange_sum of all ranks. */
+void ls_exchange_need(ls_exchange *ex, ls_tree_range range);
+
+/* Ends a round: all that is left of it. Safe where none was begun. */
+void ls_exchange_end(ls_exchange *ex);
+
+/* A whole round at once, of roots that nobody reads any more when they are filled. Collective. */
+void ls_exchange_go_round(ls_exchange *ex, const ls_exchange_round *round);
+
+/* How many floats it pays to call done or need for: all where ranks share one memory. */
+size_t ls_exchange_panel(const ls_exchange *ex);
+
+/* The floats that the ranks which share this rank's memory own. */
+ls_tree_range ls_exchange_group_owned(const ls_exchange *ex);
+
+/* Bytes that this rank sends in a round that sums and gathers. Not collective. */
 size_t ls_exchange_bytes(const ls_exchange *ex);
 
 /* Bytes that ls_exchange_allocate takes on this rank, its part of what ranks share. */

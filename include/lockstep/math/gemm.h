@@ -55,9 +55,24 @@ typedef struct ls_segments {
     const size_t *first; /* [count + 1] */
 } ls_segments;
 
+/* What the first thread does between tiles, beside the product: NULL is nothing. */
+typedef struct ls_between {
+    void (*call)(void *context);
+    void *context;
+} ls_between;
+
 /* y[B, out] = x[B, in] w^T + bias, w[out, in], bias[out] or NULL. */
 void ls_gemm_forward(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
                      const float *x, const float *w, const float *bias, float *y);
+
+/* The same for outputs `part` only, of whole y, w and bias. It begins at a multiple of
+ * ls_gemm_part and ends at one or with the outputs: so the bits are those of the whole. */
+void ls_gemm_forward_part(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
+                          ls_tree_range part, const float *x, const float *w, const float *bias,
+                          float *y, const ls_between *between);
+
+/* How many outputs to compute at a time, at least `wanted`, so that all threads are busy. */
+size_t ls_gemm_part(const ls_gemm *gemm, const ls_segments *rows, size_t wanted);
 
 /* The sum over x's columns in fixed blocks: columns [edge[i], edge[i + 1]) are block
  * blocks->mine.first + i of blocks->total. z[k][B, out] = the sum over the blocks of root k, in
@@ -70,13 +85,19 @@ void ls_gemm_forward_columns(const ls_gemm *gemm, size_t rows, const ls_lanes *b
 
 /* dx[B, in] = dy[B, out] w. */
 void ls_gemm_backward_input(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
-                            const float *dy, const float *w, float *dx);
+                            const float *dy, const float *w, float *dx, const ls_between *between);
 
 /* dw[i][out, in] = the sum over the lanes of root i, in tree order, of dy^T x of a lane's rows.
  * Segment s of rows holds lane lanes->first + s. */
 void ls_gemm_backward_weight(const ls_gemm *gemm, const ls_segments *rows, const ls_lanes *lanes,
                              size_t in, size_t out, const float *x, const float *dy,
                              float *const *dw);
+
+/* The same for outputs `part` only, as in ls_gemm_forward_part; the other rows of dw stay. */
+void ls_gemm_backward_weight_part(const ls_gemm *gemm, const ls_segments *rows,
+                                  const ls_lanes *lanes, size_t in, size_t out, ls_tree_range part,
+                                  const float *x, const float *dy, float *const *dw,
+                                  const ls_between *between);
 
 /* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
  * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */

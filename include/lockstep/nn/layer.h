@@ -49,13 +49,34 @@ typedef struct ls_layer_plan {
     size_t state_bytes; /* what backward needs of forward beside x and y, a sample */
 } ls_layer_plan;
 
+/* A parameter begins at a multiple of this many floats of a slab, a cache line: it takes so many
+ * for its count. */
+#define LS_SLAB_ALIGN ((size_t)16)
+static inline size_t ls_slab_room(size_t count) {
+    return (count + LS_SLAB_ALIGN - 1) / LS_SLAB_ALIGN * LS_SLAB_ALIGN;
+}
+
+/* Who works on the slabs while a pass goes through them. */
+typedef struct ls_overlap {
+    /* Forward: whether weights are there; returns when they are, before they are read. */
+    bool (*has)(void *context, ls_tree_range floats);
+    void (*need)(void *context, ls_tree_range floats);
+    /* Backward: these gradients are there, and the weights not read any more. */
+    void (*done)(void *context, ls_tree_range floats);
+    void *context;
+    size_t panel;       /* floats that it pays to call them for */
+    size_t last;        /* float from which on backward had better come last */
+    ls_between between; /* that work goes on only while it is called, often */
+} ls_overlap;
+
 /* One pass over a batch: which rows, and what random draws are keyed by. */
 typedef struct ls_pass {
     ls_segments rows;
     bool training;
     uint32_t seed, epoch;
-    const uint32_t *position; /* [B] a row's place in the epoch's order; training only */
-    const ls_lanes *lanes;    /* training only */
+    const uint32_t *position;  /* [B] a row's place in the epoch's order; training only */
+    const ls_lanes *lanes;     /* training only */
+    const ls_overlap *overlap; /* NULL: nobody else works on the slabs */
 } ls_pass;
 
 struct ls_layer_type;
@@ -107,6 +128,7 @@ typedef enum ls_layer_columns {
 typedef struct ls_layer_type {
     ls_opt_row row;
     ls_layer_columns columns;
+    bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);

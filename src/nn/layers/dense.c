@@ -61,10 +61,70 @@ static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
     return LS_OK;
 }
 
+/* Outputs in panels, so that others work on W at the same time; one of all where nobody does. */
+typedef struct panels {
+    size_t outputs; /* of a panel; the last has the rest */
+    size_t count;   /* at most 64 */
+} panels;
+
+static panels panels_of(const ls_layer *l, const ls_pass *pass) {
+    const ls_overlap *o = pass->overlap;
+    size_t least = l->out_size;
+    if (o != NULL) {
+        least = o->panel / l->in_size;
+        if (least < (l->out_size + 63) / 64)
+            least = (l->out_size + 63) / 64;
+    }
+    if (least >= l->out_size)
+        return (panels){l->out_size, 1};
+    const size_t outputs = ls_gemm_part(l->gemm, &pass->rows, least);
+    return (panels){outputs, (l->out_size + outputs - 1) / outputs};
+}
+
+static ls_tree_range panel_at(const ls_layer *l, const panels *p, size_t i) {
+    const size_t first = i * p->outputs, rest = l->out_size - first;
+    return (ls_tree_range){first, rest < p->outputs ? rest : p->outputs};
+}
+
+static ls_tree_range weights_of(const ls_layer *l, ls_tree_range panel) {
+    return (ls_tree_range){l->offset[WEIGHT] + panel.first * l->in_size, panel.count * l->in_size};
+}
+
+static ls_tree_range bias_of(const ls_layer *l) {
+    return (ls_tree_range){l->offset[BIAS], l->out_size};
+}
+
+static const ls_between *between(const ls_pass *pass) {
+    return pass->overlap != NULL ? &pass->overlap->between : NULL;
+}
+
+/* A panel whose weights are there, of those that are left; else waits for one. */
+static size_t next_panel(const ls_layer *l, const ls_pass *pass, const panels *p, uint64_t left) {
+    const ls_overlap *o = pass->overlap;
+    size_t last = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        if ((left >> i & 1) == 0)
+            continue;
+        last = i;
+        if (o == NULL || o->has(o->context, weights_of(l, panel_at(l, p, i))))
+            return i;
+    }
+    o->need(o->context, weights_of(l, panel_at(l, p, last)));
+    return last;
+}
+
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     const float *bias = l->n_params > BIAS ? io->weights + l->offset[BIAS] : NULL;
-    ls_gemm_forward(l->gemm, &pass->rows, l->in_size, l->out_size, io->x,
-                    io->weights + l->offset[WEIGHT], bias, io->y);
+    const panels p = panels_of(l, pass);
+    uint64_t left = p.count < 64 ? (UINT64_C(1) << p.count) - 1 : UINT64_MAX;
+    if (pass->overlap != NULL && bias != NULL)
+        pass->overlap->need(pass->overlap->context, bias_of(l));
+    while (left != 0) {
+        const size_t i = next_panel(l, pass, &p, left);
+        ls_gemm_forward_part(l->gemm, &pass->rows, l->in_size, l->out_size, panel_at(l, &p, i),
+                             io->x, io->weights + l->offset[WEIGHT], bias, io->y, between(pass));
+        left &= ~(UINT64_C(1) << i);
+    }
 }
 
 /* A tile of W's gradient, on its way. */
@@ -85,31 +145,57 @@ static void find_param(const ls_layer *l, size_t p, const ls_pass *pass, const l
         d[k] = g->root[k] + l->offset[p];
 }
 
+/* The panel that backward comes to first: downwards and around from there, the last ones come
+ * last. */
+static size_t first_panel(const ls_layer *l, const ls_pass *pass, const panels *p) {
+    const size_t last = pass->overlap != NULL ? pass->overlap->last : 0;
+    const size_t begin = l->offset[WEIGHT], end = begin + l->out_size * l->in_size;
+    if (last <= begin || last >= end)
+        return p->count - 1;
+    return (last - 1 - begin) / l->in_size / p->outputs;
+}
+
+static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
+    float *d[LS_TREE_DEPTH_MAX];
+    const panels p = panels_of(l, pass);
+    size_t i = first_panel(l, pass, &p);
+    find_param(l, WEIGHT, pass, io->gradients, d);
+    for (size_t n = 0; n < p.count; n++) {
+        const ls_tree_range panel = panel_at(l, &p, i);
+        ls_gemm_backward_weight_part(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size,
+                                     panel, io->x, io->dy, d, between(pass));
+        if (pass->overlap != NULL)
+            pass->overlap->done(pass->overlap->context, weights_of(l, panel));
+        i = i > 0 ? i - 1 : p.count - 1;
+    }
+}
+
 /* The gradient of x first: it needs the weights as they were. */
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     float *d[LS_TREE_DEPTH_MAX];
     weight_use use = {io->gradients, l->offset[WEIGHT], l->in_size};
     if (io->dx != NULL)
         ls_gemm_backward_input(l->gemm, &pass->rows, l->in_size, l->out_size, io->dy,
-                               io->weights + l->offset[WEIGHT], io->dx);
+                               io->weights + l->offset[WEIGHT], io->dx, between(pass));
     if (l->n_params > BIAS) {
         find_param(l, BIAS, pass, io->gradients, d);
         ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
+        if (pass->overlap != NULL)
+            pass->overlap->done(pass->overlap->context, bias_of(l));
     }
     if (io->gradients->use != NULL) {
         ls_gemm_backward_weight_tiles(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size,
                                       io->x, io->dy, use_weight_tile, &use);
         return;
     }
-    find_param(l, WEIGHT, pass, io->gradients, d);
-    ls_gemm_backward_weight(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size, io->x,
-                            io->dy, d);
+    backward_weight(l, pass, io);
 }
 
 const ls_layer_type ls_layer_dense = {
     .row = {"dense", "every output from every input: y = x W^T + b", options, sizeof(dense_options),
             "units"},
     .columns = LS_COLUMNS_SUMMED,
+    .in_panels = true,
     .plan = plan,
     .forward = forward,
     .backward = backward,
