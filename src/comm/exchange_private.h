@@ -2,7 +2,7 @@
  * at.
  *
  * Why here: exchange_plan.c draws the plan up, exchange.c has the memory for it, exchange_round.c
- * follows it, exchange_sum.c adds. */
+ * follows it by exchange_mail.c (messages), exchange_flags.c (shared memory) and exchange_sum.c. */
 #ifndef LS_COMM_EXCHANGE_PRIVATE_H
 #define LS_COMM_EXCHANGE_PRIVATE_H
 
@@ -106,6 +106,19 @@ static inline ls_tree_range ls_exchange_group(const ls_exchange *ex) {
     return ex->plan.group[ex->plan.group_of[ex->comm->rank]];
 }
 
+static inline size_t ls_exchange_rank(const ls_exchange *ex) {
+    return (size_t)ex->comm->rank;
+}
+
+static inline ls_tree_range ls_exchange_own_panels(const ls_exchange *ex) {
+    return ex->plan.panels[ls_exchange_rank(ex)];
+}
+
+static inline bool ls_exchange_owns(const ls_exchange *ex, size_t panel) {
+    const ls_tree_range own = ls_exchange_own_panels(ex);
+    return panel >= own.first && panel < own.first + own.count;
+}
+
 /* Messages that this rank gets in a round that sums and gathers. */
 size_t ls_exchange_receives(const ls_exchange *ex);
 
@@ -119,19 +132,34 @@ bool ls_exchange_passes(const ls_exchange *ex, size_t owner);
 size_t ls_flags_bytes(const ls_exchange *ex);
 void ls_flags_place(ls_exchange *ex, void *memory);
 
-/* exchange_round.c: room for the messages of rounds. Errors: ERR_MEMORY. */
+/* Sets a flag for this round: who sees it sees what this rank wrote before. */
+void ls_flags_set(const ls_exchange *ex, ls_flag *flag);
+void ls_flags_set_done(ls_exchange *ex, size_t panel);
+
+/* All ranks of this memory have filled the panel, and read it no more. */
+bool ls_flags_all_done(const ls_exchange *ex, size_t panel);
+
+/* All panels that have some of these floats are what their owners made of them. */
+bool ls_flags_have_arrived(const ls_exchange *ex, ls_tree_range floats);
+
+/* Room for the messages of rounds. Errors: ERR_MEMORY. */
 ls_status ls_mail_allocate(ls_exchange *ex) LS_MUST_CHECK;
 void ls_mail_free(ls_mail *mail);
 
 /* Bytes of that room that count. */
 size_t ls_mail_bytes(const ls_exchange *ex);
 
+/* Posts the receives of a round, moves messages on, tells whether all are sent. */
+void ls_mail_begin(ls_exchange *ex);
+void ls_mail_look_after(ls_exchange *ex);
+bool ls_mail_is_sent(const ls_exchange *ex);
+
 /* Whether this rank sums root k of its group for others, rather than send what one member has. */
 static inline bool ls_exchange_combines(const ls_exchange *ex, size_t k) {
     return ex->plan.combine[k].program.count > 1;
 }
 
-/* exchange_sum.c: root k of this group's lanes over a panel of another group's rank. */
+/* Root k of this group's lanes over a panel of another group's rank. */
 void ls_exchange_combine(const ls_exchange *ex, size_t k, const ls_panel *panel, float *out);
 
 /* The sums over all lanes of a panel that this rank owns go to their use. */

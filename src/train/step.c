@@ -270,11 +270,10 @@ static void update_rest(ls_run *run) {
 /* What others update goes on arriving until the next pass needs it, but where the spread layer has
  * an exchange of its own to wait for. */
 static void update(ls_run *run) {
-    if (updates_tiles(run)) {
+    if (updates_tiles(run))
         update_rest(run);
-    } else {
+    else
         ls_exchange_sum(run->exchange);
-    }
     end_phase(run, LS_PHASE_UPDATE);
     if (run->features == NULL)
         return;
@@ -307,6 +306,16 @@ static void move_messages(void *exchange) {
     ls_exchange_poll(exchange);
 }
 
+static ls_overlap overlap_of(ls_exchange *ex) {
+    return (ls_overlap){.has = has_weights,
+                        .need = need_weights,
+                        .done = tell_done,
+                        .context = ex,
+                        .panel = ls_exchange_panel(ex),
+                        .last = ls_exchange_group_owned(ex).first,
+                        .between = {move_messages, ex}};
+}
+
 /* The exchange of a step with the passes of this one and the next. */
 static bool overlaps(const ls_run *run) {
     return !updates_tiles(run) && run->features == NULL;
@@ -315,13 +324,7 @@ static bool overlaps(const ls_run *run) {
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
-    const ls_overlap overlap = {.has = has_weights,
-                                .need = need_weights,
-                                .done = tell_done,
-                                .context = run->exchange,
-                                .panel = ls_exchange_panel(run->exchange),
-                                .last = ls_exchange_group_owned(run->exchange).first,
-                                .between = {move_messages, run->exchange}};
+    const ls_overlap overlap = overlap_of(run->exchange);
     begin_step(run);
     size_t count = ls_sampler_step(run->sampler, step, b->first, b->slot, b->position);
     size_t lanes = run->lanes.mine.count, base = own_base(run);

@@ -9,13 +9,15 @@ import lockstep_test
 
 
 class Sharing(lockstep_test.TestCase):
-    def train(self, strategy, ranks, fault=None):
-        """The run, and its weights' hash."""
-        config = {"data": {"file": experiments.classes(self.path("d.h5"), 128, 40, 4)},
-                  "model": [{"dropout": 0.2}, experiments.dense(24), "relu", experiments.dense(4)],
+    def train(self, strategy, ranks, fault=None, shape=(40, 24), sharing=0, gemm="auto"):
+        """The run, and its weights' hash; shape: inputs and units of the first layer."""
+        inputs, units = shape
+        config = {"data": {"file": experiments.classes(self.path("d.h5"), 128, inputs, 4)},
+                  "model": [{"dropout": 0.2}, experiments.dense(units), "relu",
+                            experiments.dense(4)],
                   "loss": "softmax_cross_entropy", "batch": {"size": 32, "lanes": 8},
-                  "optimizer": "adam", "train": {"epochs": 2},
-                  "parallel": {"strategy": strategy}}
+                  "optimizer": "adam", "train": {"epochs": 2}, "compute": {"gemm": gemm},
+                  "parallel": {"strategy": strategy, "sharing_ranks": sharing}}
         r = lockstep_test.run("train", experiments.write_config(self.path("c.yaml"), config),
                               "--run-dir", self.path("run"), "--overwrite", ranks=ranks,
                               env={"LOCKSTEP_FAULT": fault} if fault else None,
@@ -33,6 +35,15 @@ class Sharing(lockstep_test.TestCase):
                 self.assertEqual(got, want)
                 self.assertEqual(r.err.count("the ranks exchange by messages"), 1, repr(r))
                 self.assertIn("memory shared by processes", r.err)
+
+    def test_wide_layers_go_in_panels(self):
+        """1.4 million weights, in panels that are multiplied, sent and updated one by one."""
+        for gemm in ("openblas", "auto"):
+            want = self.train("data", 1, shape=(2000, 700), gemm=gemm)[1]
+            for ranks, sharing in ((2, 1), (3, 1), (4, 2), (8, 3)):
+                with self.subTest(gemm=gemm, ranks=ranks, sharing=sharing):
+                    self.assertEqual(self.train("data", ranks, shape=(2000, 700), sharing=sharing,
+                                                gemm=gemm)[1], want)
 
 
 if __name__ == "__main__":

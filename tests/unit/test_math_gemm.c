@@ -180,6 +180,45 @@ static void threads_do_not_matter(void **state) {
     use_threads(2);
 }
 
+static void count_call(void *calls) {
+    (*(size_t *)calls)++;
+}
+
+/* Outputs in parts, the last ones first: the bits of the whole, and nothing else is written. */
+static void parts_do_not_matter(void **state) {
+    (void)state;
+    static const struct shape wide[] = {{70, 700}, {513, 512}, {3, 1025}};
+    ls_lanes lanes;
+    OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
+    for (size_t s = 0; s < sizeof wide / sizeof *wide; s++) {
+        arrays whole = arrays_of(wide[s].in, wide[s].out), a = arrays_of(wide[s].in, wide[s].out);
+        const size_t part = ls_gemm_part(gemm, &segments, 1), in = a.in, out = a.out;
+        size_t calls = 0;
+        const ls_between between = {count_call, &calls};
+        run_all(&whole, 2);
+        use_threads(1); /* of two the first may come too late for a tile */
+        assert_true(part < out);
+        assert_true(ls_gemm_part(gemm, &segments, part + 1) == 2 * part);
+        for (size_t first = (out - 1) / part * part, end = out; end > 0; first -= part) {
+            const ls_tree_range range = {first, end - first};
+            ls_gemm_forward_part(gemm, &segments, in, out, range, a.x, a.w, a.bias, a.y, &between);
+            ls_gemm_backward_weight_part(gemm, &segments, &lanes, in, out, range, a.x, a.dy, &a.dw,
+                                         &between);
+            end = first;
+            for (size_t r = 0; r < ROWS && end > 0; r++)
+                assert_true(a.y[r * out + end - 1] == 0);
+            assert_true(end == 0 || a.dw[end * in - 1] == 0);
+        }
+        assert_memory_equal(a.y, whole.y, ROWS * out * sizeof(float));
+        assert_memory_equal(a.dw, whole.dw, out * in * sizeof(float));
+        assert_true(calls > 0);
+        use_threads(2);
+        arrays_free(&a);
+        arrays_free(&whole);
+    }
+    ls_lanes_free(&lanes);
+}
+
 /* dW and db of lanes [first, first + count) alone, as a rank that holds these rows computes
  * them: one slab [out in + out] a root; the roots are appended to *root and their slabs to
  * slab. */
@@ -384,9 +423,12 @@ static void an_empty_batch(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),       cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(lanes_on_ranks), cmocka_unit_test(segments_do_not_meet),
-        cmocka_unit_test(known_bits),     cmocka_unit_test(an_empty_batch)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(products),
+                                       cmocka_unit_test(threads_do_not_matter),
+                                       cmocka_unit_test(parts_do_not_matter),
+                                       cmocka_unit_test(lanes_on_ranks),
+                                       cmocka_unit_test(segments_do_not_meet),
+                                       cmocka_unit_test(known_bits),
+                                       cmocka_unit_test(an_empty_batch)};
     return run_for_gemms(tests, sizeof tests / sizeof *tests, &gemm);
 }

@@ -69,15 +69,11 @@ typedef struct panels {
 
 static panels panels_of(const ls_layer *l, const ls_pass *pass) {
     const ls_overlap *o = pass->overlap;
-    size_t least = l->out_size;
-    if (o != NULL) {
-        least = o->panel / l->in_size;
-        if (least < (l->out_size + 63) / 64)
-            least = (l->out_size + 63) / 64;
-    }
-    if (least >= l->out_size)
+    const size_t least = (l->out_size + 63) / 64;
+    const size_t wanted = o != NULL ? o->panel / l->in_size : l->out_size;
+    if (wanted >= l->out_size)
         return (panels){l->out_size, 1};
-    const size_t outputs = ls_gemm_part(l->gemm, &pass->rows, least);
+    const size_t outputs = ls_gemm_part(l->gemm, &pass->rows, wanted > least ? wanted : least);
     return (panels){outputs, (l->out_size + outputs - 1) / outputs};
 }
 
