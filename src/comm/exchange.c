@@ -30,17 +30,8 @@ static size_t ranks_of(const ls_exchange *ex) {
     return (size_t)ex->comm->size;
 }
 
-static size_t rank_of(const ls_exchange *ex) {
-    return (size_t)ex->comm->rank;
-}
-
 static size_t own_group(const ls_exchange *ex) {
-    return ex->plan.group_of[rank_of(ex)];
-}
-
-static size_t slab_floats(const ls_exchange *ex) {
-    const ls_tree_range last = ex->owned[ranks_of(ex) - 1];
-    return last.first + last.count;
+    return ex->plan.group_of[ls_exchange_rank(ex)];
 }
 
 static size_t n_members(const ls_exchange *ex) {
@@ -110,12 +101,12 @@ static size_t paged(size_t floats) {
 
 /* Floats of the group's memory: the slab where it is not a given one, and all members' roots. */
 static size_t group_floats(const ls_exchange *ex) {
-    const size_t a_slab = paged(slab_floats(ex));
+    const size_t a_slab = paged(ls_exchange_floats(ex));
     return a_slab * (n_members(ex) + (ex->slab_is_given ? 0 : 1));
 }
 
 static size_t received_floats(const ls_exchange *ex) {
-    return (ex->plan.n_summands - n_members(ex)) * ex->owned[rank_of(ex)].count;
+    return (ex->plan.n_summands - n_members(ex)) * ex->owned[ls_exchange_rank(ex)].count;
 }
 
 static ls_status allocate_own(ls_exchange *ex) {
@@ -128,8 +119,8 @@ static ls_status allocate_own(ls_exchange *ex) {
 /* Says where everything lies; touches this rank's roots first. */
 static void lay_out(ls_exchange *ex) {
     const ls_exchange_plan *p = &ex->plan;
-    const ls_tree_range own = ex->owned[rank_of(ex)], group = ls_exchange_group(ex);
-    const size_t a_slab = paged(slab_floats(ex)), me = rank_of(ex) - group.first;
+    const ls_tree_range own = ex->owned[ls_exchange_rank(ex)], group = ls_exchange_group(ex);
+    const size_t a_slab = paged(ls_exchange_floats(ex)), me = ls_exchange_rank(ex) - group.first;
     float *at = (float *)(void *)ls_shared_at(ex->shared);
     if (!ex->slab_is_given) {
         ex->slab = at;
@@ -139,7 +130,7 @@ static void lay_out(ls_exchange *ex) {
         ex->member[i] = at;
         ex->summand[p->first_member_at + i] = at + own.first;
         if (i >= p->first_member[me] && i < p->first_member[me + 1])
-            ls_zero(at, slab_floats(ex) * sizeof *at);
+            ls_zero(at, ls_exchange_floats(ex) * sizeof *at);
     }
     ls_flags_place(ex, at);
     float *received = ex->received;
@@ -167,7 +158,7 @@ ls_tree_range ls_exchange_group_owned(const ls_exchange *ex) {
 }
 
 size_t ls_exchange_panel(const ls_exchange *ex) {
-    return ex->plan.n_groups > 1 ? ex->panel : slab_floats(ex);
+    return ex->plan.n_groups > 1 ? ex->panel : ls_exchange_floats(ex);
 }
 
 ls_status ls_exchange_allocate(ls_exchange *ex, const char **why) {
@@ -189,7 +180,7 @@ ls_tree_range ls_exchange_owned(const ls_exchange *ex, int rank) {
 }
 
 float *ls_exchange_root(ls_exchange *ex, size_t i) {
-    const size_t me = rank_of(ex) - ls_exchange_group(ex).first;
+    const size_t me = ls_exchange_rank(ex) - ls_exchange_group(ex).first;
     return (float *)ex->member[ex->plan.first_member[me] + i];
 }
 
@@ -200,7 +191,8 @@ float *ls_exchange_slab(ls_exchange *ex) {
 /* Each of those who share it fills a part. */
 void ls_exchange_fill(ls_exchange *ex, const float *values) {
     const ls_tree_range group = ls_exchange_group(ex);
-    const ls_tree_range part = ls_share(slab_floats(ex), group.count, rank_of(ex) - group.first);
+    const ls_tree_range part =
+        ls_share(ls_exchange_floats(ex), group.count, ls_exchange_rank(ex) - group.first);
     if (part.count > 0)
         memcpy(ex->slab + part.first, values + part.first, part.count * sizeof *values);
     ls_shared_barrier(ex->shared, "exchange");
@@ -209,7 +201,7 @@ void ls_exchange_fill(ls_exchange *ex, const float *values) {
 /* ---- figures ---- */
 
 size_t ls_exchange_bytes(const ls_exchange *ex) {
-    size_t floats = (ex->plan.n_groups - 1) * ex->owned[rank_of(ex)].count;
+    size_t floats = (ex->plan.n_groups - 1) * ex->owned[ls_exchange_rank(ex)].count;
     for (size_t r = 0; r < ranks_of(ex); r++)
         if (ls_exchange_passes(ex, r))
             floats += ex->plan.n_roots[own_group(ex)] * ex->owned[r].count;

@@ -35,9 +35,7 @@ void ls_flags_set_done(ls_exchange *ex, size_t panel) {
 bool ls_flags_have_arrived(const ls_exchange *ex, ls_tree_range floats) {
     bool all = true;
     for (size_t i = 0; all && i < ex->plan.n_panels; i++) {
-        const ls_panel *p = &ex->plan.panel[i];
-        const bool apart =
-            p->first >= floats.first + floats.count || p->first + p->count <= floats.first;
+        const bool apart = ls_panel_common(&ex->plan.panel[i], floats) == 0;
         all = apart || is_set(ex, &ex->round.arrived[i]);
     }
     return all;

@@ -57,9 +57,21 @@ size_t ls_mail_bytes(const ls_exchange *ex) {
     return room_floats(ex) * sizeof(float);
 }
 
+/* Messages that this rank gets in a round that sums and gathers. */
+static size_t n_receives(const ls_exchange *ex) {
+    const ls_exchange_plan *p = &ex->plan;
+    const size_t rank = ls_exchange_rank(ex), mine = p->group_of[rank];
+    size_t n = 0;
+    for (size_t h = 0; h < p->n_groups; h++)
+        n += h != mine ? p->n_roots[h] * p->panels[rank].count : 0;
+    for (size_t r = 0; r < (size_t)ex->comm->size; r++)
+        n += ls_exchange_passes(ex, r) ? p->panels[r].count : 0;
+    return n;
+}
+
 ls_status ls_mail_allocate(ls_exchange *ex) {
     ls_mail *m = &ex->mail;
-    const size_t n = LS_EXCHANGE_SENDS + ls_exchange_receives(ex);
+    const size_t n = LS_EXCHANGE_SENDS + n_receives(ex);
     const size_t boxes = (size_t)ex->comm->size + ex->plan.n_groups;
     LS_TRY(ls_alloc(n, sizeof *m->request, "exchange", &m->request));
     LS_TRY(ls_alloc(n, sizeof *m->completed, "exchange", &m->completed));

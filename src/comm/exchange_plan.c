@@ -162,14 +162,3 @@ bool ls_exchange_passes(const ls_exchange *ex, size_t owner) {
     const size_t rank = (size_t)ex->comm->rank, mine = p->group_of[rank];
     return p->group_of[owner] != mine && ls_exchange_delegate(p, mine, owner) == rank;
 }
-
-size_t ls_exchange_receives(const ls_exchange *ex) {
-    const ls_exchange_plan *p = &ex->plan;
-    const size_t rank = (size_t)ex->comm->rank, mine = p->group_of[rank];
-    size_t n = 0;
-    for (size_t h = 0; h < p->n_groups; h++)
-        n += h != mine ? p->n_roots[h] * p->panels[rank].count : 0;
-    for (size_t r = 0; r < ranks_of(ex); r++)
-        n += ls_exchange_passes(ex, r) ? p->panels[r].count : 0;
-    return n;
-}

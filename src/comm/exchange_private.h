@@ -119,8 +119,19 @@ static inline bool ls_exchange_owns(const ls_exchange *ex, size_t panel) {
     return panel >= own.first && panel < own.first + own.count;
 }
 
-/* Messages that this rank gets in a round that sums and gathers. */
-size_t ls_exchange_receives(const ls_exchange *ex);
+/* Floats of the slab. */
+static inline size_t ls_exchange_floats(const ls_exchange *ex) {
+    const ls_tree_range last = ex->owned[ex->comm->size - 1];
+    return last.first + last.count;
+}
+
+/* Floats of a range that are in a panel. */
+static inline size_t ls_panel_common(const ls_panel *panel, ls_tree_range range) {
+    const size_t end = range.first + range.count, panel_end = panel->first + panel->count;
+    const size_t first = range.first > panel->first ? range.first : panel->first;
+    const size_t last = end < panel_end ? end : panel_end;
+    return last > first ? last - first : 0;
+}
 
 /* The rank of group h that passes on what rank `owner` of another group owns. */
 size_t ls_exchange_delegate(const ls_exchange_plan *plan, size_t h, size_t owner);

@@ -4,20 +4,15 @@
  * a pass does between its tiles: lockstep has no thread for communication, whose gain was nil and
  * whose outliers were long where both were tried.
  *
- * Measured on two emulated hosts, 57.6 million floats: over 1 Gbit/s 2.19 s a step where 1.93 s of
- * bytes went each way and 0.55 s were computed, one after the other 2.58 s; over 10 Gbit/s a rank
- * waited 0.03 s of 0.72 s, before 0.22 s of 0.66 s.
+ * Measured on two emulated hosts (`tests/bench/hosts.py`, `bench step`, 57.6 million floats): over
+ * 1 Gbit/s 2.19 s a step, where the bytes take 1.93 s each way and passes and update 0.61 s; over
+ * 10 Gbit/s a rank waits 0.05 s of 0.75 s.
  *
  * Why here: see exchange_private.h.
  */
 #include <sched.h>
 
 #include "exchange_private.h"
-
-static ls_tree_range whole_slab(const ls_exchange *ex) {
-    const ls_tree_range last = ex->owned[ex->comm->size - 1];
-    return (ls_tree_range){0, last.first + last.count};
-}
 
 void ls_exchange_poll(ls_exchange *ex) {
     if (!ex->round.is_open || ex->plan.n_groups == 1)
@@ -53,14 +48,8 @@ static bool has_wanted(const ls_exchange *ex) {
 
 static bool has_ended(const ls_exchange *ex) {
     return has_summed_all(ex) && ls_mail_is_sent(ex) &&
-           (!ex->round.what.gathers || ls_flags_have_arrived(ex, whole_slab(ex)));
-}
-
-/* Gives the processor away in between: a machine may have more ranks than cores. */
-static bool yield_unless(const ls_exchange *ex, bool is_over) {
-    if (!is_over && ls_exchange_group(ex).count > 1)
-        (void)sched_yield();
-    return is_over;
+           (!ex->round.what.gathers ||
+            ls_flags_have_arrived(ex, (ls_tree_range){0, ls_exchange_floats(ex)}));
 }
 
 /* What is waited for: that it can sum, or that ... */
@@ -69,10 +58,15 @@ typedef struct waiting {
     bool (*is_over)(const ls_exchange *ex);
 } waiting;
 
+/* Gives the processor away in between: a machine may have more ranks than cores. */
 static bool can_go_on(void *context) {
     const waiting *w = context;
     ls_exchange_poll(w->ex);
-    return yield_unless(w->ex, can_sum(w->ex) || w->is_over(w->ex));
+    if (can_sum(w->ex) || w->is_over(w->ex))
+        return true;
+    if (ls_exchange_group(w->ex).count > 1)
+        (void)sched_yield();
+    return false;
 }
 
 /* Sums, or waits for others. */
@@ -108,17 +102,10 @@ static void set_done(ls_exchange *ex, size_t panel) {
     ls_flags_set_done(ex, panel);
 }
 
-static size_t common(const ls_panel *panel, ls_tree_range range) {
-    const size_t end = range.first + range.count, panel_end = panel->first + panel->count;
-    const size_t first = range.first > panel->first ? range.first : panel->first;
-    const size_t last = end < panel_end ? end : panel_end;
-    return last > first ? last - first : 0;
-}
-
 void ls_exchange_done(ls_exchange *ex, ls_tree_range range) {
     for (size_t i = 0; i < ex->plan.n_panels; i++) {
         ls_panel *panel = &ex->plan.panel[i];
-        const size_t floats = common(panel, range);
+        const size_t floats = ls_panel_common(panel, range);
         panel->undone -= floats;
         if (floats > 0 && panel->undone == 0)
             set_done(ex, i);

@@ -80,15 +80,14 @@ typedef struct ls_exchange_round {
     bool gathers; /* owned ranges go to all, where there are sums after their use */
 } ls_exchange_round;
 
-/* Begins a round; from now on the roots can be filled. Collective, as all ranks' calls of it
- * together are a barrier of the machine. */
+/* Begins a round; from now on the roots can be filled. Waits for the ranks of the machine.
+ * Collective. */
 void ls_exchange_begin(ls_exchange *ex, const ls_exchange_round *round);
 
-/* In this range of the slab this rank has filled its roots, and reads it no more before it has
- * called ls_exchange_need; where nothing is summed, it has written what of it it owns. A range once
- * in a round; with those of a rank that begins with what its machine owns least and ends with that,
- * from the end of the slab to its beginning and around, messages are on their way the longest. Does
- * not wait. */
+/* This rank has filled this range of its roots, and does not read it in the slab again before
+ * ls_exchange_need; where nothing is summed, it has written what it owns there. A float once in a
+ * round. An owner's panels travel from the last to the first, so that order hides most, and what
+ * the own machine owns (ls_exchange_group_owned) had better come last. Does not wait. */
 void ls_exchange_done(ls_exchange *ex, ls_tree_range range);
 
 /* The same for all that is left, and then returns when all sums that this rank owns have been
