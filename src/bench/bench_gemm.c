@@ -25,11 +25,12 @@ typedef struct product {
     ls_segments rows;
     ls_lanes lanes;
     float *x, *w, *y, *dw, *dx;
+    void *room;
 } product;
 
 static void forward(void *context) {
     product *p = context;
-    ls_gemm_forward(p->gemm, &p->rows, p->shape.in, p->shape.out, p->x, p->w, NULL, p->y);
+    ls_gemm_forward(p->gemm, &p->rows, p->shape.in, p->shape.out, p->x, p->w, NULL, p->y, p->room);
 }
 
 static void backward_input(void *context) {
@@ -40,7 +41,7 @@ static void backward_input(void *context) {
 static void backward_weight(void *context) {
     product *p = context;
     ls_gemm_backward_weight(p->gemm, &p->rows, &p->lanes, p->shape.in, p->shape.out, p->x, p->y,
-                            &p->dw);
+                            &p->dw, p->room);
 }
 
 static ls_status measure_by(product *p, int threads, double peak) {
@@ -73,6 +74,14 @@ static ls_status measure_by(product *p, int threads, double peak) {
     return LS_OK;
 }
 
+static ls_status measure_with_room(product *p, int threads, double peak) {
+    const shape *s = &p->shape;
+    LS_TRY(ls_alloc(ls_gemm_room(p->gemm, s->rows, 1, s->in, 1, s->out), 1, "operands", &p->room));
+    const ls_status st = measure_by(p, threads, peak);
+    ls_free(p->room);
+    return st;
+}
+
 /* By every library that is here, the one for bfloat16 last. */
 static ls_status measure(void *context, int threads) {
     product *p = context;
@@ -80,12 +89,12 @@ static ls_status measure(void *context, int threads) {
     LS_TRY(ls_bench_fma_peak(p->options, threads, &peak));
     for (int kind = 1; kind <= ls_gemm_kinds(); kind++)
         if (ls_gemm_choose(kind, &p->gemm) == LS_OK)
-            LS_TRY(measure_by(p, threads, peak));
+            LS_TRY(measure_with_room(p, threads, peak));
     ls_gemm *bf16 = NULL;
     if (ls_gemm_create_bf16(&bf16) != LS_OK)
         return LS_OK;
     p->gemm = bf16;
-    ls_status st = measure_by(p, threads, peak);
+    ls_status st = measure_with_room(p, threads, peak);
     ls_gemm_destroy(bf16);
     return st;
 }

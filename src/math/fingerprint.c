@@ -33,6 +33,7 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
     ls_segments segments = {1, edge};
     ls_lanes lanes = {0};
     float *x = NULL, *w = NULL, *y = NULL, *d = NULL;
+    void *room = NULL;
     ls_status st = ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes);
     if (st == LS_OK)
         st = ls_alloc(rows * in, sizeof *x, "self-test", &x);
@@ -42,14 +43,16 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
         st = ls_alloc(rows * out, sizeof *y, "self-test", &y);
     if (st == LS_OK)
         st = ls_alloc(big, sizeof *d, "self-test", &d);
+    if (st == LS_OK)
+        st = ls_alloc(ls_gemm_room(g, rows, 1, in, 1, out), 1, "self-test", &room);
     if (st == LS_OK) {
         fill(1, rows * in, x);
         fill(2, in * out, w);
-        ls_gemm_forward(g, &segments, in, out, x, w, NULL, y);
+        ls_gemm_forward(g, &segments, in, out, x, w, NULL, y, room);
         ls_hasher_add(h, y, rows * out * sizeof *y);
         ls_gemm_backward_input(g, &segments, in, out, y, w, d, NULL);
         ls_hasher_add(h, d, rows * in * sizeof *d);
-        ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &d);
+        ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &d, room);
         ls_hasher_add(h, d, in * out * sizeof *d);
     }
     ls_lanes_free(&lanes);
@@ -57,6 +60,7 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
     ls_free(w);
     ls_free(y);
     ls_free(d);
+    ls_free(room);
     return st;
 }
 

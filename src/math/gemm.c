@@ -37,10 +37,9 @@ static void call_between(const ls_between *between) {
 }
 
 /* How long a tile is along n where there are `others` across: `most`, or less where any tile has
- * the same bits and there would be too few of them for the threads. Two a thread even out; where
- * each tile has to round its operands, one a thread was faster (by a fifth). */
+ * the same bits and there would be too few of them for the threads. Two a thread even out. */
 static size_t tile_length(const ls_gemm *g, size_t n, size_t most, size_t others) {
-    const size_t wanted = (g->keeps_rows ? 1 : 2) * (size_t)ls_math_threads();
+    const size_t wanted = 2 * (size_t)ls_math_threads();
     size_t length = most;
     while (g->any_tile && length > LS_TILE_LEAST && tiles(n, length) * others < wanted)
         length /= 2;
@@ -58,12 +57,10 @@ typedef struct row_tiles {
     size_t count, length; /* length 0: segments */
 } row_tiles;
 
-static row_tiles row_tiles_of(const ls_gemm *g, const ls_segments *rows, size_t most,
-                              size_t across) {
+static row_tiles row_tiles_of(const ls_gemm *g, const ls_segments *rows, size_t length) {
     if (!g->any_tile)
         return (row_tiles){rows, rows->count, 0};
-    const size_t all = rows->first[rows->count], length = tile_length(g, all, most, across);
-    return (row_tiles){rows, tiles(all, length), length};
+    return (row_tiles){rows, tiles(rows->first[rows->count], length), length};
 }
 
 static ls_tree_range row_tile(const row_tiles *t, size_t i) {
@@ -86,15 +83,18 @@ size_t ls_gemm_part(const ls_gemm *g, const ls_segments *rows, size_t wanted) {
 }
 
 void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
-                     const float *x, const float *w, const float *bias, float *y) {
-    ls_gemm_forward_part(g, rows, in, out, (ls_tree_range){0, out}, x, w, bias, y, NULL);
+                     const float *x, const float *w, const float *bias, float *y, void *room) {
+    const size_t columns[2] = {0, in};
+    const ls_operand ready =
+        ls_gemm_ready_x(g, rows->first[rows->count], (ls_segments){1, columns}, x, room);
+    ls_gemm_forward_part(g, rows, out, (ls_tree_range){0, out}, &ready, w, bias, y, NULL);
 }
 
-void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
-                          ls_tree_range part, const float *x, const float *w, const float *bias,
-                          float *y, const ls_between *between) {
-    const row_tiles down = row_tiles_of(g, rows, g->forward_rows,
-                                        g->keeps_rows ? tiles(part.count, LS_TILE_FORWARD_OUT) : 1);
+void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t out, ls_tree_range part,
+                          const ls_operand *x, const float *w, const float *bias, float *y,
+                          const ls_between *between) {
+    const size_t in = x->ld;
+    const row_tiles down = row_tiles_of(g, rows, g->forward_rows);
     const size_t length = forward_length(g, part.count, down.count);
     const size_t across = tiles(part.count, length);
 #pragma omp parallel
@@ -109,8 +109,17 @@ void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t in, 
                 float *tile = y + r.first * out + o;
                 if (r.count == 0)
                     continue;
-                g->nt(g, &(ls_product){r.count, width, in, x + r.first * in, in, w + o * in, in,
-                                       tile, out});
+                g->nt(g, &(ls_product){.m = r.count,
+                                       .n = width,
+                                       .k = in,
+                                       .a = x,
+                                       .first = r.first,
+                                       .b = w,
+                                       .c = tile,
+                                       .ldc = out,
+                                       .b_first = o,
+                                       .b_rows = out,
+                                       .b_panel = in});
                 for (size_t i = 0; bias != NULL && i < r.count; i++)
                     for (size_t j = 0; j < width; j++)
                         tile[i * out + j] += bias[o + j];
@@ -121,8 +130,10 @@ void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t in, 
 
 void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
                             const float *dy, const float *w, float *dx, const ls_between *between) {
-    const size_t across = tiles(in, LS_TILE_INPUT_IN);
-    const row_tiles down = row_tiles_of(g, rows, LS_TILE_INPUT_ROWS, across);
+    const size_t across = tiles(in, LS_TILE_INPUT_IN), all[2] = {0, out};
+    const row_tiles down =
+        row_tiles_of(g, rows, tile_length(g, rows->first[rows->count], LS_TILE_INPUT_ROWS, across));
+    const ls_operand a = {.at = dy, .ld = out, .terms = {1, all}};
 #pragma omp parallel
     {
         one_thread_a_call();
@@ -132,9 +143,15 @@ void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in
                 const ls_tree_range r = row_tile(&down, s);
                 const size_t i = t * LS_TILE_INPUT_IN;
                 if (r.count > 0)
-                    g->nn(g, &(ls_product){r.count, minimum(LS_TILE_INPUT_IN, in - i), out,
-                                           dy + r.first * out, out, w + i, in,
-                                           dx + r.first * in + i, in});
+                    g->nn(g, &(ls_product){.m = r.count,
+                                           .n = minimum(LS_TILE_INPUT_IN, in - i),
+                                           .k = out,
+                                           .a = &a,
+                                           .first = r.first,
+                                           .b = w + i,
+                                           .ldb = in,
+                                           .c = dx + r.first * in + i,
+                                           .ldc = in});
                 call_between(between);
             }
     }
@@ -157,8 +174,8 @@ static void add_tile(tile_at a, tile_at b, size_t height, size_t width) {
             a.at[r * a.stride + j] += b.at[r * b.stride + j];
 }
 
-/* Forms one tile of a lane's own sum. */
-typedef void lane_kernel(const void *context, size_t first_row, size_t rows, tile_at c);
+/* Forms one tile of a segment's own sum. */
+typedef void segment_kernel(const void *context, size_t segment, tile_at c);
 
 /* Where the calling thread forms a result that is not kept. */
 static tile_at scratch_tile(const ls_lanes *lanes, size_t width) {
@@ -169,7 +186,7 @@ static tile_at scratch_tile(const ls_lanes *lanes, size_t width) {
  * sums lie in scratch. An empty lane is +0 and calls no kernel. */
 static void run_program(const ls_segments *rows, const ls_lanes *lanes,
                         const ls_tree_program *program, tile_at result, size_t height, size_t width,
-                        lane_kernel *kernel, const void *context) {
+                        segment_kernel *kernel, const void *context) {
     float *scratch = ls_lanes_scratch(lanes);
     size_t top = 0;
     tile_at level[LS_TREE_DEPTH_MAX + 1] = {result};
@@ -182,11 +199,10 @@ static void run_program(const ls_segments *rows, const ls_lanes *lanes,
             continue;
         }
         size_t s = program->op[i] - lanes->mine.first;
-        size_t first = rows->first[s], count = rows->first[s + 1] - first;
-        if (count == 0)
+        if (rows->first[s] == rows->first[s + 1])
             zero_tile(level[top], height, width);
         else
-            kernel(context, first, count, level[top]);
+            kernel(context, s, level[top]);
         top++;
     }
 }
@@ -194,15 +210,25 @@ static void run_program(const ls_segments *rows, const ls_lanes *lanes,
 /* What a tile of dW is made of. */
 typedef struct weight_tile {
     const ls_gemm *g;
-    const float *x, *dy;
-    size_t in, out;             /* lengths of their rows */
+    const float *x;
+    const ls_operand *dy;
+    size_t in;                  /* length of a row of x */
     size_t i, o, height, width; /* the tile's place and size in dW[out, in] */
 } weight_tile;
 
-static void weight_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
+static void weight_kernel(const void *context, size_t segment, tile_at c) {
     const weight_tile *t = context;
-    t->g->tn(t->g, &(ls_product){t->height, t->width, rows, t->dy + first_row * t->out + t->o,
-                                 t->out, t->x + first_row * t->in + t->i, t->in, c.at, c.stride});
+    const size_t *edge = t->dy->terms.first + segment;
+    t->g->tn(t->g, &(ls_product){.m = t->height,
+                                 .n = t->width,
+                                 .k = edge[1] - edge[0],
+                                 .a = t->dy,
+                                 .first = t->o,
+                                 .segment = segment,
+                                 .b = t->x + edge[0] * t->in + t->i,
+                                 .ldb = t->in,
+                                 .c = c.at,
+                                 .ldc = c.stride});
 }
 
 /* Where the tiles of dW go: into the roots' arrays, or through scratch to whoever uses them. */
@@ -213,8 +239,8 @@ typedef struct weight_sink {
     const ls_between *between;
 } weight_sink;
 
-static void finish_weights(const weight_tile *t, const ls_segments *rows, const ls_lanes *lanes,
-                           const weight_sink *sink) {
+static void finish_weights(const weight_tile *t, const ls_lanes *lanes, const weight_sink *sink) {
+    const ls_segments *rows = &t->dy->terms;
     if (sink->dw == NULL) {
         const tile_at result = scratch_tile(lanes, t->width);
         run_program(rows, lanes, &lanes->roots[0], result, t->height, t->width, weight_kernel, t);
@@ -227,9 +253,8 @@ static void finish_weights(const weight_tile *t, const ls_segments *rows, const 
                     weight_kernel, t);
 }
 
-static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                         size_t in, size_t out, ls_tree_range part, const float *x, const float *dy,
-                         const weight_sink *sink) {
+static void walk_weights(const ls_gemm *g, const ls_lanes *lanes, size_t in, ls_tree_range part,
+                         const float *x, const ls_operand *dy, const weight_sink *sink) {
     const size_t height = g->any_tile ? LS_TILE_LANES_OUT : LS_TILE_WEIGHT_OUT;
     const size_t down = tiles(part.count, height), end = part.first + part.count;
     const size_t most = g->any_tile ? LS_TILE_LANES_IN : LS_TILE_WEIGHT_IN;
@@ -242,8 +267,8 @@ static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lan
             for (size_t v = 0; v < down; v++) {
                 const size_t i = u * length, o = part.first + v * height;
                 const weight_tile t = {
-                    g, x, dy, in, out, i, o, minimum(height, end - o), minimum(length, in - i)};
-                finish_weights(&t, rows, lanes, sink);
+                    g, x, dy, in, i, o, minimum(height, end - o), minimum(length, in - i)};
+                finish_weights(&t, lanes, sink);
                 call_between(sink->between);
             }
     }
@@ -251,21 +276,21 @@ static void walk_weights(const ls_gemm *g, const ls_segments *rows, const ls_lan
 
 void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
                              size_t in, size_t out, const float *x, const float *dy,
-                             float *const *dw) {
-    ls_gemm_backward_weight_part(g, rows, lanes, in, out, (ls_tree_range){0, out}, x, dy, dw, NULL);
+                             float *const *dw, void *room) {
+    const ls_operand ready = ls_gemm_ready_dy(g, *rows, out, dy, room);
+    ls_gemm_backward_weight_part(g, lanes, in, (ls_tree_range){0, out}, x, &ready, dw, NULL);
 }
 
-void ls_gemm_backward_weight_part(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                                  size_t in, size_t out, ls_tree_range part, const float *x,
-                                  const float *dy, float *const *dw, const ls_between *between) {
-    walk_weights(g, rows, lanes, in, out, part, x, dy,
-                 &(weight_sink){.dw = dw, .between = between});
+void ls_gemm_backward_weight_part(const ls_gemm *g, const ls_lanes *lanes, size_t in,
+                                  ls_tree_range part, const float *x, const ls_operand *dy,
+                                  float *const *dw, const ls_between *between) {
+    walk_weights(g, lanes, in, part, x, dy, &(weight_sink){.dw = dw, .between = between});
 }
 
-void ls_gemm_backward_weight_tiles(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                                   size_t in, size_t out, const float *x, const float *dy,
-                                   ls_tile_use *use, void *context) {
-    walk_weights(g, rows, lanes, in, out, (ls_tree_range){0, out}, x, dy,
+void ls_gemm_backward_weight_tiles(const ls_gemm *g, const ls_lanes *lanes, size_t in,
+                                   const float *x, const ls_operand *dy, ls_tile_use *use,
+                                   void *context) {
+    walk_weights(g, lanes, in, (ls_tree_range){0, dy->count}, x, dy,
                  &(weight_sink){.use = use, .context = context});
 }
 
@@ -274,25 +299,32 @@ void ls_gemm_backward_weight_tiles(const ls_gemm *g, const ls_segments *rows, co
 /* What a tile of z is made of. */
 typedef struct column_tile {
     const ls_gemm *g;
-    const float *x, *w;
-    size_t columns; /* length of their rows */
-    size_t row, o, height, width;
+    const ls_operand *x;
+    const float *w;
+    size_t out, row, o, height, width;
 } column_tile;
 
-static void columns_kernel(const void *context, size_t first_column, size_t columns, tile_at c) {
+static void columns_kernel(const void *context, size_t segment, tile_at c) {
     const column_tile *t = context;
-    t->g->nt(t->g,
-             &(ls_product){t->height, t->width, columns, t->x + t->row * t->columns + first_column,
-                           t->columns, t->w + t->o * t->columns + first_column, t->columns, c.at,
-                           c.stride});
+    const size_t *edge = t->x->terms.first + segment;
+    t->g->nt(t->g, &(ls_product){.m = t->height,
+                                 .n = t->width,
+                                 .k = edge[1] - edge[0],
+                                 .a = t->x,
+                                 .first = t->row,
+                                 .segment = segment,
+                                 .b = t->w + edge[0] * t->out,
+                                 .c = c.at,
+                                 .ldc = c.stride,
+                                 .b_first = t->o,
+                                 .b_rows = t->out,
+                                 .b_panel = t->g->panel});
 }
 
-void ls_gemm_forward_columns(const ls_gemm *g, size_t rows, const ls_lanes *blocks,
-                             const size_t *edge, size_t out, const float *x, const float *w,
-                             float *const *z) {
-    const ls_segments columns = {blocks->mine.count, edge};
+void ls_gemm_forward_columns(const ls_gemm *g, const ls_lanes *blocks, size_t out,
+                             const ls_operand *x, const float *w, float *const *z) {
     const size_t height = g->any_tile ? g->forward_rows : LS_GEMM_ROWS;
-    const size_t down = tiles(rows, height);
+    const size_t down = tiles(x->count, height);
     const size_t length = forward_length(g, out, down * blocks->n_roots);
     const size_t across = tiles(out, length);
 #pragma omp parallel
@@ -302,62 +334,69 @@ void ls_gemm_forward_columns(const ls_gemm *g, size_t rows, const ls_lanes *bloc
         for (size_t k = 0; k < blocks->n_roots; k++)
             for (size_t v = 0; v < across; v++)
                 for (size_t u = 0; u < down; u++) {
-                    size_t r = u * height, o = v * length;
-                    column_tile t = {g,
-                                     x,
-                                     w,
-                                     edge[blocks->mine.count],
-                                     r,
-                                     o,
-                                     minimum(height, rows - r),
-                                     minimum(length, out - o)};
-                    run_program(&columns, blocks, &blocks->roots[k],
+                    const size_t r = u * height, o = v * length;
+                    const column_tile t = {g,
+                                           x,
+                                           w,
+                                           out,
+                                           r,
+                                           o,
+                                           minimum(height, x->count - r),
+                                           minimum(length, out - o)};
+                    run_program(&x->terms, blocks, &blocks->roots[k],
                                 (tile_at){z[k] + r * out + o, out}, t.height, t.width,
                                 columns_kernel, &t);
                 }
     }
 }
 
-/* Columns of one block: the tiles of dW in it are as even as they can be. */
-static void block_weights(const ls_gemm *g, size_t rows, size_t first, size_t count, size_t columns,
-                          size_t out, const float *x, const float *dy, float *scratch,
-                          ls_tile_use *use, void *context) {
-    size_t across = tiles(count, LS_TILE_WEIGHT_IN), down = tiles(out, LS_TILE_WEIGHT_OUT);
+/* Columns [first, first + count) of dW: the tiles are as even as they can be. */
+static void panel_weights(const ls_gemm *g, const ls_lanes *blocks, size_t first, size_t count,
+                          size_t columns, const float *x, const ls_operand *dy, ls_tile_use *use,
+                          void *context) {
+    const size_t width = g->any_tile ? LS_TILE_TALL_IN : LS_TILE_WEIGHT_IN;
+    const size_t height = g->any_tile ? LS_TILE_TALL_OUT : LS_TILE_WEIGHT_OUT;
+    const size_t across = tiles(count, width), down = tiles(dy->count, height);
+    float *scratch = ls_lanes_scratch(blocks);
 #pragma omp for collapse(2) schedule(dynamic) nowait
     for (size_t u = 0; u < across; u++)
         for (size_t v = 0; v < down; v++) {
-            const size_t i = first + count * u / across, o = v * LS_TILE_WEIGHT_OUT;
-            const size_t end = first + count * (u + 1) / across;
-            weight_tile t = {
-                g, x, dy, columns, out, i, o, minimum(LS_TILE_WEIGHT_OUT, out - o), end - i};
-            weight_kernel(&t, 0, rows, (tile_at){scratch, t.width});
-            use(context, &(ls_tile){scratch, o, t.height, i, t.width});
+            const size_t i = count * u / across, end = count * (u + 1) / across, o = v * height;
+            const weight_tile t = {
+                g, x, dy, columns, first + i, o, minimum(height, dy->count - o), end - i};
+            weight_kernel(&t, 0, (tile_at){scratch, t.width});
+            use(context, &(ls_tile){scratch, o, t.height, first + i, t.width});
         }
 }
 
-void ls_gemm_backward_columns(const ls_gemm *g, size_t rows, const ls_lanes *blocks,
-                              const size_t *edge, size_t out, const float *x, const float *dy,
-                              ls_tile_use *use, void *context) {
-    const size_t n = blocks->mine.count;
+void ls_gemm_backward_columns(const ls_gemm *g, const ls_lanes *blocks, const ls_segments *panels,
+                              const float *x, const ls_operand *dy, ls_tile_use *use,
+                              void *context) {
+    const size_t *edge = panels->first, columns = edge[panels->count];
 #pragma omp parallel
     {
-        float *scratch = ls_lanes_scratch(blocks);
         one_thread_a_call();
-        for (size_t b = 0; b < n; b++)
-            block_weights(g, rows, edge[b], edge[b + 1] - edge[b], edge[n], out, x, dy, scratch,
-                          use, context);
+        for (size_t i = 0; i < panels->count; i++)
+            panel_weights(g, blocks, edge[i], edge[i + 1] - edge[i], columns, x, dy, use, context);
     }
 }
 
 /* ---- biases ---- */
 
-static void bias_kernel(const void *context, size_t first_row, size_t rows, tile_at c) {
-    const weight_tile *t = context;
-    const float *dy = t->dy + first_row * t->out + t->o;
-    memcpy(c.at, dy, t->width * sizeof(float));
-    for (size_t r = 1; r < rows; r++)
+/* What a tile of db is made of. */
+typedef struct bias_tile {
+    const ls_segments *rows;
+    const float *dy; /* from the tile's first column */
+    size_t out, width;
+} bias_tile;
+
+static void bias_kernel(const void *context, size_t segment, tile_at c) {
+    const bias_tile *t = context;
+    const size_t first = t->rows->first[segment], end = t->rows->first[segment + 1];
+    memcpy(c.at, t->dy + first * t->out, t->width * sizeof(float));
+    for (size_t r = first + 1; r < end; r++)
         for (size_t j = 0; j < t->width; j++)
-            c.at[j] += dy[r * t->out + j];
+            c.at[j] += t->dy[r * t->out + j];
 }
 
 void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,
@@ -365,9 +404,8 @@ void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_
     size_t n = tiles(out, LS_TILE_FORWARD_OUT);
 #pragma omp parallel for schedule(static)
     for (size_t v = 0; v < n; v++) {
-        size_t o = v * LS_TILE_FORWARD_OUT;
-        weight_tile t = {
-            .dy = dy, .out = out, .o = o, .width = minimum(LS_TILE_FORWARD_OUT, out - o)};
+        const size_t o = v * LS_TILE_FORWARD_OUT;
+        const bias_tile t = {rows, dy + o, out, minimum(LS_TILE_FORWARD_OUT, out - o)};
         for (size_t k = 0; k < lanes->n_roots; k++)
             run_program(rows, lanes, &lanes->roots[k], (tile_at){db[k] + o, out}, 1, t.width,
                         bias_kernel, &t);

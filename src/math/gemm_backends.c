@@ -57,6 +57,10 @@ void ls_gemm_destroy(ls_gemm *gemm) {
         gemm->destroy(gemm);
 }
 
+size_t ls_gemm_panel(const ls_gemm *gemm) {
+    return gemm->panel;
+}
+
 size_t ls_gemm_bytes(const ls_gemm *gemm) {
     return gemm->bytes;
 }

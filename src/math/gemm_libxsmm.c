@@ -10,6 +10,10 @@
  * steps of k that stays in the second cache. For nt, where A would have to be transposed, the rows
  * of our a take its place, and c's tile is formed as [n][row].
  *
+ * Packing reads memory in short pieces that lie pages apart, and took a third of a step where each
+ * tile did it anew. So what all tiles read is made ready before: x as [panel of rows][k][row of the
+ * panel], dy as [panel of outputs][k][output of the panel].
+ *
  * A panel is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
  * keep several sums an element, which is no chain. From 17 on, with 1 to 40 columns and k up to
  * 300, all were compared with it, on both instruction sets.
@@ -26,7 +30,9 @@
 #include "lockstep/base/error.h"
 #include "tiles.h"
 
-enum { PANEL = 64, HALF = 32, STEP = 256, ROWS = 256, COLUMNS = 512, VECTOR = 16 };
+enum { PANEL = 64, HALF = 32, STEP = 256, VECTOR = 16 };
+enum { OUTPUTS = 128 };             /* of a panel of dy */
+enum { ROWS = 256, COLUMNS = 256 }; /* of a piece of c */
 
 /* A kernel's shape, in libxsmm's order. */
 typedef struct kernel_shape {
@@ -79,65 +85,7 @@ static void clear_rest(float *panel, size_t steps, size_t width, size_t wide) {
         memset(panel + l * wide + width, 0, (wide - width) * sizeof *panel);
 }
 
-/* Steps [k, k + step) of the sums of c's columns [column, column + width). a is what those steps of
- * it are, as B of the kernel, ldb between its columns (or rows: op). */
-static void column_panel(const ls_product *p, size_t column, size_t width, size_t k, size_t step,
-                         int op, const float *a, size_t ldb) {
-    float panel[STEP * PANEL] __attribute__((aligned(64)));
-    float sum[ROWS * PANEL] __attribute__((aligned(64)));
-    const size_t wide = panel_of(width);
-    float *const c = p->c + column;
-    clear_rest(panel, step, width, wide);
-    for (size_t l = 0; l < step; l++)
-        memcpy(panel + l * wide, p->b + (k + l) * p->ldb + column, width * sizeof *panel);
-    if (width == wide) {
-        run(&(kernel_shape){wide, p->m, step, wide, ldb, p->ldc, op}, k > 0, panel, a, c);
-        return;
-    }
-    for (size_t r = 0; k > 0 && r < p->m; r++)
-        memcpy(sum + r * wide, c + r * p->ldc, width * sizeof *sum);
-    run(&(kernel_shape){wide, p->m, step, wide, ldb, wide, op}, k > 0, panel, a, sum);
-    for (size_t r = 0; r < p->m; r++)
-        memcpy(c + r * p->ldc, sum + r * wide, width * sizeof *sum);
-}
-
-/* At most ROWS rows of c = a b. */
-static void nn_rows(const ls_product *p) {
-    for (size_t k = 0; k < p->k; k += STEP)
-        for (size_t column = 0; column < p->n; column += PANEL)
-            column_panel(p, column, minimum(PANEL, p->n - column), k, minimum(STEP, p->k - k),
-                         LIBXSMM_GEMM_FLAG_NONE, p->a + k, p->lda);
-}
-
-/* The same for a that is transposed: its rows for some steps are packed, since they, too, may lie
- * pages apart. */
-static void tn_rows(const ls_product *p) {
-    float block[STEP * ROWS] __attribute__((aligned(64)));
-    for (size_t k = 0; k < p->k; k += STEP) {
-        const size_t step = minimum(STEP, p->k - k);
-        for (size_t l = 0; l < step; l++)
-            memcpy(block + l * p->m, p->a + (k + l) * p->lda, p->m * sizeof *block);
-        for (size_t column = 0; column < p->n; column += PANEL)
-            column_panel(p, column, minimum(PANEL, p->n - column), k, step,
-                         LIBXSMM_GEMM_FLAG_TRANS_B, block, p->m);
-    }
-}
-
-static void in_rows(const ls_product *p, void (*of)(const ls_product *p), size_t a_row) {
-    for (size_t row = 0; row < p->m; row += ROWS)
-        of(&(ls_product){minimum(ROWS, p->m - row), p->n, p->k, p->a + row * a_row, p->lda, p->b,
-                         p->ldb, p->c + row * p->ldc, p->ldc});
-}
-
-static void nn(const ls_gemm *gemm, const ls_product *p) {
-    (void)gemm;
-    in_rows(p, nn_rows, p->lda);
-}
-
-static void tn(const ls_gemm *gemm, const ls_product *p) {
-    (void)gemm;
-    in_rows(p, tn_rows, 1);
-}
+/* ---- ready operands ---- */
 
 /* to[column][row] = from[row][column]: four times as fast as a loop (measured). */
 static void transpose(size_t rows, size_t columns, const float *from, size_t from_row, float *to,
@@ -146,26 +94,135 @@ static void transpose(size_t rows, size_t columns, const float *from, size_t fro
                    (libxsmm_blasint)from_row, (libxsmm_blasint)to_row);
 }
 
-/* Rows [row, row + rows) of c, columns [column, column + columns). */
-static void row_panel(const ls_product *p, size_t row, size_t rows, size_t column, size_t columns) {
-    float panel[STEP * PANEL] __attribute__((aligned(64)));
-    float sum[COLUMNS * PANEL] __attribute__((aligned(64)));
-    const size_t wide = panel_of(rows);
-    for (size_t k = 0; k < p->k; k += STEP) {
-        const size_t step = minimum(STEP, p->k - k);
-        clear_rest(panel, step, rows, wide);
-        transpose(rows, step, p->a + row * p->lda + k, p->lda, panel, wide);
-        run(&(kernel_shape){wide, columns, step, wide, p->ldb, wide, LIBXSMM_GEMM_FLAG_NONE}, k > 0,
-            panel, p->b + column * p->ldb + k, sum);
+static size_t room(const ls_gemm *gemm, size_t count, size_t terms, size_t segments) {
+    (void)gemm;
+    (void)segments;
+    return (count + HALF) * terms * sizeof(float);
+}
+
+/* Where a panel of x or dy begins. */
+static float *panel_at(const ls_operand *a, size_t first) {
+    return (float *)a->ready + first * a->terms.first[a->terms.count];
+}
+
+static void make_x_ready(const ls_operand *a, const ls_piece *piece, size_t term) {
+    const size_t wide = panel_of(piece->count);
+    float *const to = panel_at(a, piece->first) + term * wide;
+    clear_rest(to, piece->terms.count, piece->count, wide);
+    transpose(piece->count, piece->terms.count, a->at + piece->first * a->ld + term, a->ld, to,
+              wide);
+}
+
+static void make_dy_ready(const ls_operand *a, const ls_piece *piece, size_t term) {
+    const size_t begin = piece->first / OUTPUTS * OUTPUTS;
+    const size_t wide = minimum(OUTPUTS, a->count - begin);
+    float *const to = panel_at(a, begin) + (piece->first - begin);
+    for (size_t k = term; k < term + piece->terms.count; k++)
+        memcpy(to + k * wide, a->at + k * a->ld + piece->first, piece->count * sizeof *to);
+}
+
+static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_piece *piece) {
+    const size_t term = a->terms.first[piece->segment] + piece->terms.first;
+    (void)gemm;
+    if (a->transposed)
+        make_dy_ready(a, piece, term);
+    else
+        make_x_ready(a, piece, term);
+}
+
+/* ---- products ---- */
+
+/* Steps [k, k + step) of the sums of c, a panel of columns whose steps are packed. a is what those
+ * steps of it are, as B of the kernel, ldb between its columns (or rows: op). */
+static void multiply(size_t rows, size_t width, size_t step, bool more, const float *panel, int op,
+                     const float *a, size_t ldb, float *c, size_t ldc) {
+    float sum[ROWS * PANEL] __attribute__((aligned(64)));
+    const size_t wide = panel_of(width);
+    if (width == wide) {
+        run(&(kernel_shape){wide, rows, step, wide, ldb, ldc, op}, more, panel, a, c);
+        return;
     }
-    transpose(columns, rows, sum, wide, p->c + row * p->ldc + column, p->ldc);
+    for (size_t r = 0; more && r < rows; r++)
+        memcpy(sum + r * wide, c + r * ldc, width * sizeof *sum);
+    run(&(kernel_shape){wide, rows, step, wide, ldb, wide, op}, more, panel, a, sum);
+    for (size_t r = 0; r < rows; r++)
+        memcpy(c + r * ldc, sum + r * wide, width * sizeof *sum);
+}
+
+/* Steps [k, k + step) of b's columns [column, column + width). */
+static void pack(const ls_product *p, size_t column, size_t width, size_t k, size_t step,
+                 float *panel) {
+    const size_t wide = panel_of(width);
+    clear_rest(panel, step, width, wide);
+    for (size_t l = 0; l < step; l++)
+        memcpy(panel + l * wide, p->b + (k + l) * p->ldb + column, width * sizeof *panel);
+}
+
+static void nn(const ls_gemm *gemm, const ls_product *p) {
+    float panel[STEP * PANEL] __attribute__((aligned(64)));
+    const float *const a = ls_product_a(p);
+    (void)gemm;
+    for (size_t k = 0; k < p->k; k += STEP)
+        for (size_t column = 0; column < p->n; column += PANEL) {
+            const size_t width = minimum(PANEL, p->n - column), step = minimum(STEP, p->k - k);
+            pack(p, column, width, k, step, panel);
+            for (size_t row = 0; row < p->m; row += ROWS)
+                multiply(minimum(ROWS, p->m - row), width, step, k > 0, panel,
+                         LIBXSMM_GEMM_FLAG_NONE, a + row * p->a->ld + k, p->a->ld,
+                         p->c + row * p->ldc + column, p->ldc);
+        }
+}
+
+/* Steps [k, k + step) of c's columns [column, column + width), all of its rows: panel by panel of
+ * dy. */
+static void tn_column(const ls_product *p, size_t column, size_t width, size_t k, size_t step) {
+    float panel[STEP * PANEL] __attribute__((aligned(64)));
+    const size_t term = p->a->terms.first[p->segment] + k;
+    pack(p, column, width, k, step, panel);
+    for (size_t row = 0; row < p->m;) {
+        const size_t begin = (p->first + row) / OUTPUTS * OUTPUTS;
+        const size_t wide = minimum(OUTPUTS, p->a->count - begin);
+        const size_t rows = minimum(begin + wide - p->first - row, p->m - row);
+        multiply(rows, width, step, k > 0, panel, LIBXSMM_GEMM_FLAG_TRANS_B,
+                 panel_at(p->a, begin) + term * wide + (p->first + row - begin), wide,
+                 p->c + row * p->ldc + column, p->ldc);
+        row += rows;
+    }
+}
+
+static void tn(const ls_gemm *gemm, const ls_product *p) {
+    (void)gemm;
+    for (size_t column = 0; column < p->n; column += PANEL)
+        for (size_t k = 0; k < p->k; k += STEP)
+            tn_column(p, column, minimum(PANEL, p->n - column), k, minimum(STEP, p->k - k));
+}
+
+/* Rows [row, row + rows) of c, at most ROWS, columns [column, column + columns). A piece of b is
+ * read from memory once for all panels of rows. */
+static void nt_piece(const ls_product *p, size_t row, size_t rows, size_t column, size_t columns) {
+    float sum[ROWS * COLUMNS] __attribute__((aligned(64)));
+    const size_t term = p->a->terms.first[p->segment], first = p->first + row;
+    for (size_t k = 0; k < p->k; k += STEP)
+        for (size_t r = 0; r < rows; r += PANEL) {
+            size_t ldb = 0;
+            const float *const b = ls_product_b(p, column, k, &ldb);
+            const size_t step = minimum(STEP, p->k - k);
+            const size_t wide = panel_of(minimum(PANEL, p->a->count - first - r));
+            run(&(kernel_shape){wide, columns, step, wide, ldb, wide, LIBXSMM_GEMM_FLAG_NONE},
+                k > 0, panel_at(p->a, first + r) + (term + k) * wide, b, sum + r * COLUMNS);
+        }
+    for (size_t r = 0; r < rows; r += PANEL) {
+        const size_t wide = panel_of(minimum(PANEL, p->a->count - first - r));
+        transpose(columns, minimum(PANEL, rows - r), sum + r * COLUMNS, wide,
+                  p->c + (row + r) * p->ldc + column, p->ldc);
+    }
 }
 
 static void nt(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
-    for (size_t row = 0; row < p->m; row += PANEL)
+    for (size_t row = 0; row < p->m; row += ROWS)
         for (size_t column = 0; column < p->n; column += COLUMNS)
-            row_panel(p, row, minimum(PANEL, p->m - row), column, minimum(COLUMNS, p->n - column));
+            nt_piece(p, row, minimum(ROWS, p->m - row), column, minimum(COLUMNS, p->n - column));
 }
 
 static char *describe(char *buffer, size_t size) {
@@ -225,8 +282,11 @@ static ls_status check(void) {
 
 const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
                                  .any_tile = true,
-                                 .forward_rows = LS_TILE_FORWARD_ROWS,
-                                 .forward_out = LS_TILE_FORWARD_WIDE,
+                                 .forward_rows = LS_TILE_ANY_ROWS,
+                                 .forward_out = LS_TILE_ANY_OUT,
+                                 .panel = STEP,
+                                 .room = room,
+                                 .make_ready = make_ready,
                                  .describe = describe,
                                  .check = check,
                                  .nt = nt,

@@ -14,18 +14,21 @@
 #define LS_TILE_WEIGHT_OUT 256  /* rows of a tile of dW */
 #define LS_TILE_WEIGHT_IN 1024  /* columns of a tile of dW */
 
-/* Where a library gives the same bits in any tile: at most so many rows, and no tile is made
- * shorter than this for there to be enough of them. */
-#define LS_TILE_FORWARD_ROWS ((size_t)64)
-#define LS_TILE_FORWARD_WIDE 512
+/* Where a library gives the same bits in any tile: at most so many rows and outputs, and no tile is
+ * made shorter than the least for there to be enough of them. */
+#define LS_TILE_ANY_ROWS ((size_t)256)
+#define LS_TILE_ANY_OUT ((size_t)256)
 #define LS_TILE_INPUT_ROWS ((size_t)256)
+#define LS_TILE_LEAST ((size_t)32)
 /* Of dW with lanes: the open sums of 8 are 1 MB, and stay in a core's second cache. 256 x 1024 took
  * 1.2 times as long, 64 x 1024 1.1 times (19,000-512-256-53 and 2048-2048, lanes of 16 and 64
  * rows).
  */
 #define LS_TILE_LANES_OUT ((size_t)128)
 #define LS_TILE_LANES_IN ((size_t)512)
-#define LS_TILE_LEAST ((size_t)32)
+/* Of dW in one sum over all rows: tall, since what is read of x is the larger operand. */
+#define LS_TILE_TALL_OUT ((size_t)1024)
+#define LS_TILE_TALL_IN ((size_t)256)
 
 static inline size_t minimum(size_t a, size_t b) {
     return a < b ? a : b;

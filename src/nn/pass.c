@@ -15,18 +15,33 @@ static size_t widest(const ls_model *m, size_t first, size_t end) {
     return most;
 }
 
+/* Bytes that the layer which needs most works in. */
+static size_t room_of(const ls_model *m, size_t first, size_t end, size_t rows, size_t lanes) {
+    size_t most = 0;
+    for (size_t i = first; i < end; i++) {
+        const ls_layer *l = &m->layers[i];
+        const size_t bytes = l->type->room != NULL ? l->type->room(l, rows, lanes) : 0;
+        if (bytes > most)
+            most = bytes;
+    }
+    return most;
+}
+
 size_t ls_activations_bytes(const ls_model *m, size_t first, size_t end, size_t rows,
-                            bool training) {
+                            size_t lanes) {
+    const bool training = lanes > 0;
     size_t a_row = 0;
     for (size_t i = first; i < end; i++)
         a_row += m->layers[i].out_size * sizeof(float) + (training ? m->plans[i].state_bytes : 0);
     if (training && end == m->n_layers)
         a_row += (2 * widest(m, first, end) + m->out_size) * sizeof(float);
-    return a_row * rows;
+    return a_row * rows + room_of(m, first, end, rows, lanes);
 }
 
-static ls_status allocate(const ls_model *m, ls_activations *a, bool training) {
+static ls_status allocate(const ls_model *m, ls_activations *a, size_t lanes) {
+    const bool training = lanes > 0;
     size_t rows = a->rows;
+    LS_TRY(ls_alloc(room_of(m, a->first, a->end, rows, lanes), 1, "activations", &a->room));
     LS_TRY(ls_alloc(m->n_layers, sizeof *a->y, "activations", &a->y));
     LS_TRY(ls_alloc(m->n_layers, sizeof *a->state, "activations", &a->state));
     for (size_t i = a->first; i < a->end; i++) {
@@ -43,14 +58,14 @@ static ls_status allocate(const ls_model *m, ls_activations *a, bool training) {
 }
 
 ls_status ls_activations_create(const ls_model *m, size_t first, size_t end, size_t rows,
-                                bool training, ls_activations **out) {
+                                size_t lanes, ls_activations **out) {
     ls_activations *a;
     LS_TRY(ls_alloc(1, sizeof *a, "activations", &a));
     a->rows = rows;
     a->n_layers = m->n_layers;
     a->first = first;
     a->end = end;
-    ls_status st = allocate(m, a, training);
+    ls_status st = allocate(m, a, lanes);
     if (st != LS_OK) {
         ls_activations_destroy(a);
         return st;
@@ -69,6 +84,7 @@ void ls_activations_destroy(ls_activations *a) {
             ls_free(a->state[i]);
     }
     ls_free(a->y);
+    ls_free(a->room);
     ls_free(a->state);
     ls_free(a->delta[0]);
     ls_free(a->delta[1]);
@@ -98,7 +114,8 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
                               const float *x) {
     for (size_t i = a->first; i < active_end(m, a); i++) {
         const ls_layer *l = &m->layers[i];
-        ls_layer_io io = {.weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i]};
+        ls_layer_io io = {
+            .weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i], .room = a->room};
         if (overlaps_whole(l, pass))
             for (size_t k = 0; k < l->n_params; k++)
                 pass->overlap->need(pass->overlap->context, param_of(m, i, k));
@@ -120,6 +137,7 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                           .state = a->state[i],
                           .dy = dy,
                           .dx = dx,
+                          .room = a->room,
                           .gradients = gradients};
         l->type->backward(l, pass, &io);
         if (overlaps_whole(l, pass))

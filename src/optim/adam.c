@@ -64,12 +64,13 @@ static const ls_opt adamw_table[] =
 typedef struct adam_step {
     float beta1, rest1, beta2, rest2, size, root2, eps, coupled, keep;
 } adam_step;
+_Static_assert(sizeof(adam_step) <= LS_OPTIMIZER_NUMBERS_MAX, "the numbers of a step");
 
 static double learning_rate(const void *opts) {
     return ((const adam_options *)opts)->lr;
 }
 
-static adam_step prepare(const adam_options *o, uint64_t step, double lr) {
+static adam_step plain_step(const adam_options *o, uint64_t step, double lr) {
     double t = (double)step;
     return (adam_step){
         .beta1 = (float)o->beta1,
@@ -84,6 +85,20 @@ static adam_step prepare(const adam_options *o, uint64_t step, double lr) {
     };
 }
 
+static void prepare_adam(const void *opts, uint64_t step, double lr, void *numbers) {
+    const adam_options *o = opts;
+    adam_step *s = numbers;
+    *s = plain_step(o, step, lr);
+    s->coupled = (float)o->weight_decay;
+}
+
+static void prepare_adamw(const void *opts, uint64_t step, double lr, void *numbers) {
+    const adam_options *o = opts;
+    adam_step *s = numbers;
+    *s = plain_step(o, step, lr);
+    s->keep = (float)(1 - lr * o->weight_decay);
+}
+
 LS_SIMD static void loop(size_t n, adam_step s, float *restrict w, const float *restrict gradient,
                          float *restrict m, float *restrict v) {
     for (size_t i = 0; i < n; i++) {
@@ -94,20 +109,8 @@ LS_SIMD static void loop(size_t n, adam_step s, float *restrict w, const float *
     }
 }
 
-static void adam_update(const void *opts, uint64_t step, double lr, size_t n, float *w,
-                        const float *g, float *const *slot) {
-    const adam_options *o = opts;
-    adam_step s = prepare(o, step, lr);
-    s.coupled = (float)o->weight_decay;
-    loop(n, s, w, g, slot[0], slot[1]);
-}
-
-static void adamw_update(const void *opts, uint64_t step, double lr, size_t n, float *w,
-                         const float *g, float *const *slot) {
-    const adam_options *o = opts;
-    adam_step s = prepare(o, step, lr);
-    s.keep = (float)(1 - lr * o->weight_decay);
-    loop(n, s, w, g, slot[0], slot[1]);
+static void update(const void *numbers, size_t n, float *w, const float *g, float *const *slot) {
+    loop(n, *(const adam_step *)numbers, w, g, slot[0], slot[1]);
 }
 
 const ls_optimizer_type ls_optimizer_adam = {
@@ -115,7 +118,8 @@ const ls_optimizer_type ls_optimizer_adam = {
     .n_slots = 2,
     .slot_name = {"m", "v"},
     .learning_rate = learning_rate,
-    .update = adam_update,
+    .prepare = prepare_adam,
+    .update = update,
 };
 
 const ls_optimizer_type ls_optimizer_adamw = {
@@ -124,5 +128,6 @@ const ls_optimizer_type ls_optimizer_adamw = {
     .n_slots = 2,
     .slot_name = {"m", "v"},
     .learning_rate = learning_rate,
-    .update = adamw_update,
+    .prepare = prepare_adamw,
+    .update = update,
 };

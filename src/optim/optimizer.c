@@ -16,14 +16,33 @@ const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer) {
     return (const ls_optimizer_type *)optimizer->row; /* the row is the first member */
 }
 
-void ls_optimizer_update_span(const ls_choice *optimizer, uint64_t step, size_t first, size_t n,
-                              float *w, const float *g, float *const *slot) {
+static void fetch(const float *x, size_t n) {
+    enum { LINE = 16 };
+    for (size_t i = 0; i < n + LINE; i += LINE)
+        __builtin_prefetch(x + i, 1);
+}
+
+/* Rows of a tile are too short for the processor to foresee: they are fetched so many ahead. */
+enum { AHEAD = 2 };
+
+void ls_optimizer_update_rectangle(const ls_choice *optimizer, uint64_t step,
+                                   const ls_rectangle *at, float *w, const float *g,
+                                   float *const *slot) {
     const ls_optimizer_type *type = ls_optimizer_type_of(optimizer);
-    float *own[LS_OPTIMIZER_SLOTS_MAX] = {0};
-    for (size_t k = 0; k < type->n_slots; k++)
-        own[k] = slot[k] + first;
-    type->update(optimizer->options, step, type->learning_rate(optimizer->options), n, w + first, g,
-                 own);
+    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    type->prepare(optimizer->options, step, type->learning_rate(optimizer->options), numbers);
+    for (size_t r = 0; r < at->rows; r++) {
+        const size_t row = at->first + r * at->columns;
+        float *own[LS_OPTIMIZER_SLOTS_MAX] = {0};
+        for (size_t k = 0; k < type->n_slots; k++)
+            own[k] = slot[k] + row;
+        if (r + AHEAD < at->rows) {
+            fetch(w + row + AHEAD * at->columns, at->width);
+            for (size_t k = 0; k < type->n_slots; k++)
+                fetch(own[k] + AHEAD * at->columns, at->width);
+        }
+        type->update(numbers, at->width, w + row, g + r * at->width, own);
+    }
 }
 
 typedef struct update {
@@ -36,7 +55,8 @@ typedef struct update {
 
 static void update_chunk(void *context, size_t first, size_t count) {
     const update *u = context;
-    ls_optimizer_update_span(u->optimizer, u->step, first, count, u->w, u->g + first, u->slot);
+    const ls_rectangle span = {first, 1, count, count};
+    ls_optimizer_update_rectangle(u->optimizer, u->step, &span, u->w, u->g + first, u->slot);
 }
 
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,

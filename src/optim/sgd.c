@@ -37,19 +37,26 @@ static double learning_rate(const void *opts) {
     return ((const sgd_options *)opts)->lr;
 }
 
-LS_SIMD static void loop(size_t n, float lr, float momentum, float decay, float *restrict w,
-                         const float *restrict g, float *restrict b) {
+typedef struct sgd_step {
+    float lr, momentum, decay;
+} sgd_step;
+
+static void prepare(const void *opts, uint64_t step, double lr, void *numbers) {
+    const sgd_options *o = opts;
+    (void)step;
+    *(sgd_step *)numbers = (sgd_step){(float)lr, (float)o->momentum, (float)o->weight_decay};
+}
+
+LS_SIMD static void loop(size_t n, sgd_step s, float *restrict w, const float *restrict g,
+                         float *restrict b) {
     for (size_t i = 0; i < n; i++) {
-        b[i] = momentum * b[i] + (g[i] + decay * w[i]);
-        w[i] -= lr * b[i];
+        b[i] = s.momentum * b[i] + (g[i] + s.decay * w[i]);
+        w[i] -= s.lr * b[i];
     }
 }
 
-static void update(const void *opts, uint64_t step, double lr, size_t n, float *w, const float *g,
-                   float *const *slot) {
-    const sgd_options *o = opts;
-    (void)step;
-    loop(n, (float)lr, (float)o->momentum, (float)o->weight_decay, w, g, slot[0]);
+static void update(const void *numbers, size_t n, float *w, const float *g, float *const *slot) {
+    loop(n, *(const sgd_step *)numbers, w, g, slot[0]);
 }
 
 const ls_optimizer_type ls_optimizer_sgd = {
@@ -57,5 +64,6 @@ const ls_optimizer_type ls_optimizer_sgd = {
     .n_slots = 1,
     .slot_name = {"momentum"},
     .learning_rate = learning_rate,
+    .prepare = prepare,
     .update = update,
 };

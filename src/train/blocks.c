@@ -89,7 +89,7 @@ static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const s
     LS_TRY(ls_alloc(b->n_blocks * ls_score_width(b->t), sizeof *b->score, "scores", &b->score));
     LS_TRY(ls_alloc((size_t)ranks, sizeof *b->bytes, "scores", &b->bytes));
     LS_TRY(ls_alloc((size_t)ranks, sizeof *b->of_rank, "blocks", &b->of_rank));
-    return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, false, &b->activations);
+    return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, 0, &b->activations);
 }
 
 /* Reads this rank's rows, to keep or only to look at them; the log's bar counts this rank's. */

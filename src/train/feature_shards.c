@@ -22,10 +22,16 @@ struct ls_features {
     float *z[LS_TREE_DEPTH_MAX]; /* [rows, units] a root; the exchange's */
     float *y;                    /* [own rows, units] */
     float *dy;                   /* [rows, units]; the exchange's */
+    void *room;                  /* for what a product reads in another order */
 };
 
 static const ls_layer *dense_of(const ls_model *m) {
     return &m->layers[m->front - 1];
+}
+
+/* For x on the way there and dy on the way back. */
+static size_t room_of(const ls_model *m, size_t rows, size_t blocks) {
+    return ls_gemm_room(m->gemm, rows, 1, m->in_size, blocks, dense_of(m)->out_size);
 }
 
 static ls_status allocate(ls_features *f, const ls_trained *t, bool training) {
@@ -36,7 +42,8 @@ static ls_status allocate(ls_features *f, const ls_trained *t, bool training) {
     for (size_t i = 0; i <= s->mine.count; i++)
         f->edge[i] = s->edge[i] - s->edge[0];
     LS_TRY(ls_alloc(f->rows * m->in_size, sizeof *f->x, "batch", &f->x));
-    LS_TRY(ls_activations_create(m, 0, m->front - 1, f->rows, training, &f->before));
+    LS_TRY(ls_activations_create(m, 0, m->front - 1, f->rows, training ? 1 : 0, &f->before));
+    LS_TRY(ls_alloc(room_of(m, f->rows, s->mine.count), 1, "batch", &f->room));
     return ls_alloc(f->own.count * f->units, sizeof *f->y, "activations", &f->y);
 }
 
@@ -98,6 +105,7 @@ void ls_features_destroy(ls_features *f) {
     ls_free(f->edge);
     ls_free(f->x);
     ls_free(f->y);
+    ls_free(f->room);
     ls_free(f);
 }
 
@@ -128,8 +136,10 @@ const float *ls_features_forward(ls_features *f, const ls_pass *pass) {
     ls_pass all = *pass;
     all.rows = (ls_segments){1, edge};
     f->input = ls_model_forward(f->model, f->before, &all, f->x);
+    const ls_operand x = ls_gemm_ready_x(
+        f->model->gemm, f->rows, (ls_segments){f->blocks.mine.count, f->edge}, f->input, f->room);
     ls_exchange_begin(f->exchange, &sums);
-    ls_gemm_forward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
+    ls_gemm_forward_columns(f->model->gemm, &f->blocks, f->units, &x,
                             f->model->weights + f->model->sharded->offset, f->z);
     ls_exchange_sum(f->exchange);
     ls_exchange_end(f->exchange);
@@ -142,8 +152,11 @@ float *ls_features_dy(ls_features *f) {
 
 void ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
     ls_exchange_go_round(f->exchange, &(ls_exchange_round){.gathers = true});
-    ls_gemm_backward_columns(f->model->gemm, f->rows, &f->blocks, f->edge, f->units, f->input,
-                             f->dy, use, context);
+    const size_t edge[2] = {0, f->rows};
+    const ls_operand dy =
+        ls_gemm_ready_dy(f->model->gemm, (ls_segments){1, edge}, f->units, f->dy, f->room);
+    ls_gemm_backward_columns(f->model->gemm, &f->blocks, &f->model->panels, f->input, &dy, use,
+                             context);
 }
 
 ls_exchange *ls_features_exchange(const ls_features *f) {
@@ -160,7 +173,8 @@ ls_status ls_features_plan(ls_comm *comm, const ls_trained *t, const ls_tree_ran
     *sent = ls_exchange_bytes(ex);
     *bytes = (all * m->in_size + own * dense_of(m)->out_size) * sizeof(float) +
              ls_exchange_held(ex) + ls_lanes_scratch_most(t->spread.total) +
-             ls_activations_bytes(m, 0, m->front - 1, all, training);
+             ls_activations_bytes(m, 0, m->front - 1, all, training ? 1 : 0) +
+             room_of(m, all, t->spread.mine.count);
     ls_exchange_destroy(ex);
     return LS_OK;
 }

@@ -60,13 +60,14 @@ typedef struct products {
     size_t *edge; /* [lanes + 1] */
     ls_lanes one;
     float *x, *w, *y, *dw[LS_TREE_DEPTH_MAX];
+    void *room;
 } products;
 
 static ls_status multiply(void *context) {
     products *p = context;
     const ls_segments rows = {p->lanes->mine.count, p->edge};
-    ls_gemm_forward(p->gemm, &rows, p->in, p->out, p->x, p->w, NULL, p->y);
-    ls_gemm_backward_weight(p->gemm, &rows, p->lanes, p->in, p->out, p->x, p->y, p->dw);
+    ls_gemm_forward(p->gemm, &rows, p->in, p->out, p->x, p->w, NULL, p->y, p->room);
+    ls_gemm_backward_weight(p->gemm, &rows, p->lanes, p->in, p->out, p->x, p->y, p->dw, p->room);
     return LS_OK;
 }
 
@@ -80,6 +81,7 @@ static ls_status allocate(products *p, size_t rows) {
     LS_TRY(ls_alloc(p->n_rows * p->in, sizeof *p->x, "plan", &p->x));
     LS_TRY(ls_alloc(p->in * p->out, sizeof *p->w, "plan", &p->w));
     LS_TRY(ls_alloc(p->n_rows * p->out, sizeof *p->y, "plan", &p->y));
+    LS_TRY(ls_alloc(ls_gemm_room(p->gemm, p->n_rows, n, p->in, 1, p->out), 1, "plan", &p->room));
     for (size_t k = 0; k < p->lanes->n_roots; k++)
         LS_TRY(ls_alloc(p->in * p->out, sizeof *p->dw[k], "plan", &p->dw[k]));
     return LS_OK;
@@ -91,6 +93,7 @@ static void release(products *p) {
     ls_free(p->x);
     ls_free(p->w);
     ls_free(p->y);
+    ls_free(p->room);
     for (size_t k = 0; k < LS_TREE_DEPTH_MAX; k++)
         ls_free(p->dw[k]);
 }

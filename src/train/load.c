@@ -32,7 +32,8 @@ static ls_status allocate_batch(ls_run *run) {
     }
     LS_TRY(ls_alloc(rows, sizeof *b->row_loss, "batch", &b->row_loss));
     LS_TRY(ls_alloc(lanes, sizeof *b->lane_loss, "batch", &b->lane_loss));
-    return ls_activations_create(m, m->front, m->n_layers, rows, true, &run->activations);
+    return ls_activations_create(m, m->front, m->n_layers, rows, run->lanes.mine.count,
+                                 &run->activations);
 }
 
 static ls_status allocate_updates(ls_run *run) {

@@ -62,11 +62,14 @@ static void pass_piece(const ls_mover *m, const ls_param *param, const ls_piece 
  * and dense[rows][stride], where the first of them is dense[0]. */
 static void copy_columns(const ls_param *param, const ls_piece *piece, ls_tree_range columns,
                          float *array, float *dense, size_t stride, bool to_dense) {
-    for (size_t r = 0; r < piece->rows; r++) {
-        float *at = array + (piece->row + r) * param->dim[1] + columns.first - param->first_column;
-        float *to = dense + r * stride;
-        memcpy(to_dense ? to : at, to_dense ? at : to, columns.count * sizeof *at);
-    }
+    for (size_t r = 0; r < piece->rows; r++)
+        for (size_t done = 0, n = 0; done < columns.count; done += n) {
+            const size_t column = columns.first + done - param->first_column;
+            float *at = ls_param_at(param, array, piece->row + r, column, &n);
+            float *to = dense + r * stride + done;
+            n = n < columns.count - done ? n : columns.count - done;
+            memcpy(to_dense ? to : at, to_dense ? at : to, n * sizeof *at);
+        }
 }
 
 /* Passes rank r's columns of a piece; what travels lies behind the piece in rank 0's buffer. */
@@ -97,7 +100,8 @@ static void pass_columns_of(const ls_mover *m, const ls_param *param, const ls_p
 
 static void pass_columns(const ls_mover *m, const ls_param *param, const ls_piece *piece,
                          float *array) {
-    const size_t ranks = (size_t)ls_comm_size(m->comm), end = piece->column + piece->columns;
+    const size_t ranks = m->comm != NULL ? (size_t)ls_comm_size(m->comm) : 1,
+                 end = piece->column + piece->columns;
     for (size_t r = 0; r < ranks; r++) {
         ls_tree_range c = ls_feature_columns(param->all_columns, ranks, r);
         size_t stop = c.first + c.count < end ? c.first + c.count : end;
@@ -111,7 +115,7 @@ static void pass_columns(const ls_mover *m, const ls_param *param, const ls_piec
 }
 
 static bool is_spread(const ls_param *param) {
-    return param->rank == 2 && param->all_columns != param->dim[1];
+    return param->panels != NULL;
 }
 
 /* The array as the file has it. */

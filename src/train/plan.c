@@ -124,8 +124,8 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
         {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
         {"batch and activations",
          (double)(rows * width) * sizeof(float) + (double)facts->bytes +
-             (double)ls_activations_bytes(m, m->front, m->n_layers, rows, true) +
-             (double)ls_activations_bytes(m, m->front, m->n_layers, LS_BLOCK_ROWS, false)},
+             (double)ls_activations_bytes(m, m->front, m->n_layers, rows, run->lanes.mine.count) +
+             (double)ls_activations_bytes(m, m->front, m->n_layers, LS_BLOCK_ROWS, 0)},
         {"open sums", (double)ls_lanes_scratch_bytes(&run->lanes)},
         {"bfloat16 tiles", (double)ls_gemm_bytes(run->t->gemm)},
         {"checkpoint buffer", (double)LS_CHECKPOINT_BUFFER * sizeof(float)},

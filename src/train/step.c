@@ -209,19 +209,24 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
-/* A tile of the gradient of weights[.., columns] updates its part of them. */
-static void update_tile(const ls_run *run, const ls_tile *t, size_t columns, float *weights,
-                        float *const *slot) {
-    for (size_t r = 0; r < t->rows; r++)
-        ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step,
-                                 (t->first_row + r) * columns + t->first_column, t->width, weights,
-                                 t->tile + r * t->width, slot);
+/* A tile of the gradient updates its part of the weights, which begins at float `first` of them and
+ * has rows of `columns`. */
+static void update_tile(const ls_run *run, const ls_tile *t, size_t first, size_t columns,
+                        float *weights, float *const *slot) {
+    const ls_rectangle at = {first, t->rows, t->width, columns};
+    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, &at, weights,
+                                  t->tile, slot);
 }
 
 static void update_spread_tile(void *context, const ls_tile *t) {
     const ls_run *run = context;
     const ls_model *m = run->t->model;
-    update_tile(run, t, m->in_size, m->weights + m->sharded->offset, run->optimizer.sharded);
+    float *const weights = m->weights + m->sharded->offset;
+    size_t rest = 0;
+    const float *from = ls_param_at(m->sharded, weights, t->first_row, t->first_column, &rest);
+    const float *below = ls_param_at(m->sharded, weights, t->first_row + 1, t->first_column, &rest);
+    update_tile(run, t, (size_t)(from - weights), (size_t)(below - from), weights,
+                run->optimizer.sharded);
 }
 
 static void update_own_tile(void *context, size_t offset, size_t columns, const ls_tile *t) {
@@ -229,7 +234,8 @@ static void update_own_tile(void *context, size_t offset, size_t columns, const 
     float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
     for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
         slot[k] = run->optimizer.slot[k] + offset;
-    update_tile(run, t, columns, run->t->model->weights + offset, slot);
+    update_tile(run, t, t->first_row * columns + t->first_column, columns,
+                run->t->model->weights + offset, slot);
 }
 
 /* Where nobody else has gradients to add. */
@@ -241,8 +247,9 @@ static bool updates_tiles(const ls_run *run) {
 static void update_own(void *context, size_t first, size_t n, const float *sum) {
     const ls_run *run = context;
     const size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
-    ls_optimizer_update_span(&run->t->config.optimizer, run->t->state.step, first - own, n,
-                             run->t->model->weights + own, sum, run->optimizer.slot);
+    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step,
+                                  &(ls_rectangle){first - own, 1, n, n},
+                                  run->t->model->weights + own, sum, run->optimizer.slot);
 }
 
 static void backward(ls_run *run, const ls_pass *pass) {

@@ -14,9 +14,9 @@ static float float_of(uint32_t bits) {
 }
 
 static ls_bf16 round_one(float x) {
-    ls_bf16 y = 0;
-    ls_bf16_round(&(ls_bf16_block){1, 1, &x, 1, 1, 1, &y, 1});
-    return y;
+    ls_bf16 row[2];
+    ls_bf16_left(&(ls_bf16_block){1, 1, &x, 1, 2, row});
+    return row[0];
 }
 
 /* The nearer of the two neighbours, the even one where both are as near: for all upper halves and
@@ -48,23 +48,41 @@ static void to_the_nearest(void **state) {
         }
 }
 
-/* What a block is filled up with is zero, what lies beside it stays. */
-static void blocks_are_filled_up(void **state) {
+/* An operand's numbers at their places, zeros where its sums have no terms, nothing beside it. */
+static void orders(void **state) {
     (void)state;
-    enum { ROWS = 3, COLUMNS = 37, ALL_ROWS = 5, ALL_COLUMNS = 40, STRIDE = 48 };
-    float from[ROWS * COLUMNS];
-    ls_bf16 to[ALL_ROWS * STRIDE];
-    fill(from, ROWS * COLUMNS, 1);
-    memset(to, 0x55, sizeof to);
-    ls_bf16_round(
-        &(ls_bf16_block){ROWS, COLUMNS, from, COLUMNS, ALL_ROWS, ALL_COLUMNS, to, STRIDE});
-    for (size_t r = 0; r < ALL_ROWS; r++)
-        for (size_t c = 0; c < STRIDE; c++) {
-            const ls_bf16 want = c >= ALL_COLUMNS          ? 0x5555
-                                 : r < ROWS && c < COLUMNS ? round_one(from[r * COLUMNS + c])
-                                                           : 0;
-            assert_int_equal(to[r * STRIDE + c], want);
+    enum { SUMS = 131, TERMS = 37, ALL_TERMS = 40, PANELS = 3, END = 16 };
+    static float rows[SUMS * TERMS], columns[TERMS * SUMS];
+    static ls_bf16 left[SUMS * ALL_TERMS + END], turned_left[SUMS * ALL_TERMS + END];
+    static ls_bf16 right[PANELS * LS_BF16_PANEL * ALL_TERMS + END], turned_right[sizeof right / 2];
+    fill(rows, SUMS * TERMS, 1);
+    for (size_t s = 0; s < SUMS; s++)
+        for (size_t t = 0; t < TERMS; t++)
+            columns[t * SUMS + s] = rows[s * TERMS + t];
+    memset(left, 0x55, sizeof left);
+    memset(turned_left, 0x55, sizeof left);
+    memset(right, 0x55, sizeof right);
+    memset(turned_right, 0x55, sizeof right);
+    ls_bf16_left(&(ls_bf16_block){SUMS, TERMS, rows, TERMS, ALL_TERMS, left});
+    ls_bf16_left_transposed(&(ls_bf16_block){TERMS, SUMS, columns, SUMS, ALL_TERMS, turned_left});
+    ls_bf16_right(&(ls_bf16_block){TERMS, SUMS, columns, SUMS, ALL_TERMS, right});
+    ls_bf16_right_transposed(&(ls_bf16_block){SUMS, TERMS, rows, TERMS, ALL_TERMS, turned_right});
+    for (size_t s = 0; s < SUMS; s++)
+        for (size_t t = 0; t < ALL_TERMS; t++) {
+            const ls_bf16 want = t < TERMS ? round_one(rows[s * TERMS + t]) : 0;
+            const size_t panel = s / LS_BF16_PANEL * LS_BF16_PANEL * ALL_TERMS;
+            const size_t at = panel + (t / 2 * LS_BF16_PANEL + s % LS_BF16_PANEL) * 2 + t % 2;
+            assert_int_equal(left[s * ALL_TERMS + t], want);
+            assert_int_equal(turned_left[s * ALL_TERMS + t], want);
+            assert_int_equal(right[at], want);
+            assert_int_equal(turned_right[at], want);
         }
+    for (size_t i = 0; i < END; i++) {
+        assert_int_equal(left[SUMS * ALL_TERMS + i], 0x5555);
+        assert_int_equal(turned_left[SUMS * ALL_TERMS + i], 0x5555);
+        assert_int_equal(right[PANELS * LS_BF16_PANEL * ALL_TERMS + i], 0x5555);
+        assert_int_equal(turned_right[PANELS * LS_BF16_PANEL * ALL_TERMS + i], 0x5555);
+    }
 }
 
 enum { ROWS = 40, IN = 300, OUT = 70 };
@@ -79,12 +97,15 @@ static void multiply(const ls_gemm *gemm, const float *x, const float *w, const 
     static const size_t edge[] = {0, ROWS};
     const ls_segments rows = {1, edge};
     float *dw = to->dw;
+    void *operands = NULL;
     ls_lanes lanes;
     OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
-    ls_gemm_forward(gemm, &rows, IN, OUT, x, w, NULL, to->y);
+    OK(ls_alloc(ls_gemm_room(gemm, ROWS, 1, IN, 1, OUT), 1, "test", &operands));
+    ls_gemm_forward(gemm, &rows, IN, OUT, x, w, NULL, to->y, operands);
     ls_gemm_backward_input(gemm, &rows, IN, OUT, dy, w, to->dx, NULL);
-    ls_gemm_backward_weight(gemm, &rows, &lanes, IN, OUT, x, dy, &dw);
+    ls_gemm_backward_weight(gemm, &rows, &lanes, IN, OUT, x, dy, &dw, operands);
     ls_lanes_free(&lanes);
+    ls_free(operands);
 }
 
 static void operands_are_rounded(void **state) {
@@ -133,8 +154,8 @@ static void no_number_is_lost(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(to_the_nearest), cmocka_unit_test(blocks_are_filled_up),
-        cmocka_unit_test(operands_are_rounded), cmocka_unit_test(no_number_is_lost)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(to_the_nearest), cmocka_unit_test(orders),
+                                       cmocka_unit_test(operands_are_rounded),
+                                       cmocka_unit_test(no_number_is_lost)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,38 @@ static float *columns_of(const float *all, size_t rows, size_t first, size_t las
     return some;
 }
 
+/* The panels of blocks[n + 1], columns of this rank; returns how many. */
+static size_t cut_panels(const size_t *blocks, size_t n, size_t *panels) {
+    const size_t most = ls_gemm_panel(gemm);
+    size_t count = 0;
+    panels[0] = 0;
+    for (size_t b = 0; b < n; b++)
+        while (panels[count] < blocks[b + 1]) {
+            const size_t rest = blocks[b + 1] - panels[count];
+            panels[count + 1] = panels[count] + (rest < most ? rest : most);
+            count++;
+        }
+    return count;
+}
+
+/* The same matrix, panel after panel. */
+static float *in_panels(const float *w, size_t rows, const size_t *blocks, size_t n) {
+    const size_t columns = blocks[n];
+    size_t panels[COLUMNS + 1], at = 0, count = cut_panels(blocks, n, panels);
+    float *to = room(rows * columns);
+    for (size_t i = 0; i < count; i++)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = panels[i]; c < panels[i + 1]; c++)
+                to[at++] = w[r * columns + c];
+    return to;
+}
+
+static void *operands_room(size_t blocks, size_t columns) {
+    void *p = NULL;
+    OK(ls_alloc(ls_gemm_room(gemm, ROWS, 1, columns, blocks, OUT), 1, "test", &p));
+    return p;
+}
+
 typedef struct arrays {
     float *x, *w, *dy;
 } arrays;
@@ -68,8 +100,14 @@ static size_t forward(const arrays *a, size_t first, size_t last, ls_tree_range 
         local[i - first] = edge[i] - edge[first];
     for (size_t k = 0; k < n; k++)
         z[k] = room(ROWS * OUT);
-    ls_gemm_forward_columns(gemm, ROWS, &blocks, local, OUT, x, w, z);
+    float *panels = in_panels(w, OUT, local, last - first);
+    void *operands = operands_room(last - first, local[last - first]);
+    const ls_operand ready =
+        ls_gemm_ready_x(gemm, ROWS, (ls_segments){last - first, local}, x, operands);
+    ls_gemm_forward_columns(gemm, &blocks, OUT, &ready, panels, z);
     ls_lanes_free(&blocks);
+    ls_free(operands);
+    ls_free(panels);
     ls_free(x);
     ls_free(w);
     return n;
@@ -158,8 +196,14 @@ static float *backward(const arrays *a, size_t first, size_t last, int threads) 
     OK(ls_lanes_create(BLOCKS, (ls_tree_range){first, last - first}, &blocks));
     for (size_t i = first; i <= last; i++)
         local[i - first] = edge[i] - edge[first];
-    ls_gemm_backward_columns(gemm, ROWS, &blocks, local, OUT, x, a->dy, keep, &g);
+    size_t panels[COLUMNS + 1];
+    const ls_segments cut = {cut_panels(local, last - first, panels), panels};
+    void *operands = operands_room(last - first, local[last - first]);
+    const ls_operand ready =
+        ls_gemm_ready_dy(gemm, (ls_segments){1, (size_t[]){0, ROWS}}, OUT, a->dy, operands);
+    ls_gemm_backward_columns(gemm, &blocks, &cut, x, &ready, keep, &g);
     ls_lanes_free(&blocks);
+    ls_free(operands);
     ls_free(x);
     return g.dw;
 }

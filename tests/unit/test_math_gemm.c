@@ -22,7 +22,7 @@ static const ls_gemm *gemm;
 
 /* Uneven segments, empty ones at both ends and inside. */
 static const size_t first_row[] = {0, 0, 1, 9, 9, 9, 22, ROWS, ROWS};
-enum { LANES = 8 };
+enum { LANES = 8, LANES_MOST = 16 };
 static const ls_segments segments = {LANES, first_row};
 
 /* Around the tiles of 256 outputs and 512 or 1024 inputs, and small. */
@@ -42,6 +42,7 @@ static void *room(size_t count) {
 typedef struct arrays {
     size_t in, out;
     float *x, *w, *bias, *y, *dy, *dx, *dw, *db;
+    void *operands; /* room for them */
 } arrays;
 
 static arrays arrays_of(size_t in, size_t out) {
@@ -54,7 +55,9 @@ static arrays arrays_of(size_t in, size_t out) {
                 room(ROWS * out),
                 room(ROWS * in),
                 room(out * in),
-                room(out)};
+                room(out),
+                NULL};
+    OK(ls_alloc(ls_gemm_room(gemm, ROWS, LANES_MOST, in, 1, out), 1, "test", &a.operands));
     fill_exact(gemm, a.x, ROWS * in, 1);
     fill_exact(gemm, a.w, out * in, 2);
     fill(a.bias, out, 3);
@@ -66,6 +69,7 @@ static void arrays_free(arrays *a) {
     float *all[] = {a->x, a->w, a->bias, a->y, a->dy, a->dx, a->dw, a->db};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ls_free(all[i]);
+    ls_free(a->operands);
 }
 
 /* Adds a b to a sum and |a b| to its size. */
@@ -87,7 +91,7 @@ static void check(const char *what, const arrays *a, size_t at, float got, exact
 }
 
 static void check_forward(const arrays *a, const float *bias) {
-    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, bias, a->y);
+    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, bias, a->y, a->operands);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < a->out; o++) {
             exact e = {0};
@@ -110,7 +114,8 @@ static void check_backward_input(const arrays *a) {
 }
 
 static void check_backward_weight(const arrays *a, const ls_lanes *lanes) {
-    ls_gemm_backward_weight(gemm, &segments, lanes, a->in, a->out, a->x, a->dy, &a->dw);
+    ls_gemm_backward_weight(gemm, &segments, lanes, a->in, a->out, a->x, a->dy, &a->dw,
+                            a->operands);
     ls_gemm_backward_bias(&segments, lanes, a->out, a->dy, &a->db);
     for (size_t o = 0; o < a->out; o++) {
         exact e = {0};
@@ -151,9 +156,10 @@ static void run_all(const arrays *a, int threads) {
     ls_lanes lanes;
     use_threads(threads);
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
-    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, a->bias, a->y);
+    ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, a->bias, a->y, a->operands);
     ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, NULL);
-    ls_gemm_backward_weight(gemm, &segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw);
+    ls_gemm_backward_weight(gemm, &segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw,
+                            a->operands);
     ls_gemm_backward_bias(&segments, &lanes, a->out, a->dy, &a->db);
     ls_lanes_free(&lanes);
 #ifdef _OPENMP
@@ -193,6 +199,7 @@ static void parts_do_not_matter(void **state) {
     for (size_t s = 0; s < sizeof wide / sizeof *wide; s++) {
         arrays whole = arrays_of(wide[s].in, wide[s].out), a = arrays_of(wide[s].in, wide[s].out);
         const size_t part = ls_gemm_part(gemm, &segments, 1), in = a.in, out = a.out;
+        const size_t columns[] = {0, in};
         size_t calls = 0;
         const ls_between between = {count_call, &calls};
         run_all(&whole, 2);
@@ -201,9 +208,11 @@ static void parts_do_not_matter(void **state) {
         assert_true(ls_gemm_part(gemm, &segments, part + 1) == 2 * part);
         for (size_t first = (out - 1) / part * part, end = out; end > 0; first -= part) {
             const ls_tree_range range = {first, end - first};
-            ls_gemm_forward_part(gemm, &segments, in, out, range, a.x, a.w, a.bias, a.y, &between);
-            ls_gemm_backward_weight_part(gemm, &segments, &lanes, in, out, range, a.x, a.dy, &a.dw,
-                                         &between);
+            const ls_operand x =
+                ls_gemm_ready_x(gemm, ROWS, (ls_segments){1, columns}, a.x, a.operands);
+            ls_gemm_forward_part(gemm, &segments, out, range, &x, a.w, a.bias, a.y, &between);
+            const ls_operand dy = ls_gemm_ready_dy(gemm, segments, out, a.dy, a.operands);
+            ls_gemm_backward_weight_part(gemm, &lanes, in, range, a.x, &dy, &a.dw, &between);
             end = first;
             for (size_t r = 0; r < ROWS && end > 0; r++)
                 assert_true(a.y[r * out + end - 1] == 0);
@@ -238,7 +247,7 @@ static size_t rank_roots(const arrays *a, size_t total, const size_t *row, ls_tr
     }
     const ls_segments rows = {mine.count, first};
     const float *x = a->x + row[mine.first] * a->in, *dy = a->dy + row[mine.first] * a->out;
-    ls_gemm_backward_weight(gemm, &rows, &lanes, a->in, a->out, x, dy, dw);
+    ls_gemm_backward_weight(gemm, &rows, &lanes, a->in, a->out, x, dy, dw, a->operands);
     ls_gemm_backward_bias(&rows, &lanes, a->out, dy, db);
     size_t n = lanes.n_roots;
     ls_lanes_free(&lanes);
@@ -342,12 +351,12 @@ static void lanes_on_ranks(void **state) {
 static void segments_do_not_meet(void **state) {
     (void)state;
     arrays a = arrays_of(513, 257), alone = arrays_of(513, 257);
-    ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
+    ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
     ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
     for (size_t s = 0; s < LANES; s++) {
         const size_t at = first_row[s], n = first_row[s + 1] - at, own[] = {0, n};
         const ls_segments one = {1, own};
-        ls_gemm_forward(gemm, &one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y);
+        ls_gemm_forward(gemm, &one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y, a.operands);
         ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx, NULL);
         assert_int_equal(memcmp(alone.y, a.y + at * a.out, n * a.out * sizeof(float)), 0);
         assert_int_equal(memcmp(alone.dx, a.dx + at * a.in, n * a.in * sizeof(float)), 0);
@@ -381,9 +390,9 @@ static void known_bits(void **state) {
         arrays a = arrays_of(shapes[s].in, shapes[s].out);
         ls_lanes lanes;
         OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
-        ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y);
+        ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
         ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
-        ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
+        ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw, a.operands);
         for (size_t r = 0; r < ROWS; r++) {
             for (size_t o = 0; o < a.out; o++)
                 same_float("forward", &a, r * a.out + o, a.y[r * a.out + o],
@@ -411,9 +420,9 @@ static void an_empty_batch(void **state) {
     OK(ls_lanes_create(2, (ls_tree_range){0, 2}, &lanes));
     fill(a.dw, 15, 1);
     fill(a.db, 3, 1);
-    ls_gemm_forward(gemm, &empty, a.in, a.out, a.x, a.w, a.bias, a.y);
+    ls_gemm_forward(gemm, &empty, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
     ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx, NULL);
-    ls_gemm_backward_weight(gemm, &empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw);
+    ls_gemm_backward_weight(gemm, &empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw, a.operands);
     ls_gemm_backward_bias(&empty, &lanes, a.out, a.dy, &a.db);
     static const float zero[15];
     assert_memory_equal(a.dw, zero, sizeof zero);

@@ -338,7 +338,7 @@ static void whole_models(void **state) {
         size_t n = k.model->slab_floats;
         OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
         OK(ls_model_init(k.model, 5));
-        OK(ls_activations_create(k.model, 0, k.model->n_layers, ROWS, true, &k.a));
+        OK(ls_activations_create(k.model, 0, k.model->n_layers, ROWS, LANES, &k.a));
         k.pass = pass_of(&lanes);
         k.x = x;
         gradient = room(n, sizeof(float));

@@ -157,7 +157,7 @@ static void forward(void **state) {
     float x[ROWS * 3];
     fill(x, ROWS * 3, 4);
     OK(ls_model_init(m, 2));
-    OK(ls_activations_create(m, 0, m->n_layers, ROWS + 2, false, &a));
+    OK(ls_activations_create(m, 0, m->n_layers, ROWS + 2, 0, &a));
     const float *z = ls_model_forward(m, a, &pass, x), *w = m->weights;
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < 2; o++) {

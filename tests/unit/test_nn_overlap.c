@@ -65,7 +65,7 @@ static float *gradient_of(const nn_config *config, ls_model *m, const ls_overlap
     ls_activations *a = NULL;
     ls_lanes lanes;
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
-    OK(ls_activations_create(m, 0, m->n_layers, ROWS, true, &a));
+    OK(ls_activations_create(m, 0, m->n_layers, ROWS, LANES, &a));
     const ls_pass pass = {.rows = {LANES, first_row},
                           .training = true,
                           .position = position,

@@ -109,12 +109,13 @@ typedef struct ls_gradients {
 /* The arrays of one call. Gradients are written, not added: root i's slab receives the sum over
  * the lanes of that root. */
 typedef struct ls_layer_io {
-    const float *weights;          /* the model's slab */
-    const float *x;                /* [B, in] */
-    float *y;                      /* [B, out] */
-    void *state;                   /* [B, state_bytes] */
-    const float *dy;               /* [B, out]; backward */
-    float *dx;                     /* [B, in], NULL: not wanted; backward */
+    const float *weights; /* the model's slab */
+    const float *x;       /* [B, in] */
+    float *y;             /* [B, out] */
+    void *state;          /* [B, state_bytes] */
+    const float *dy;      /* [B, out]; backward */
+    float *dx;            /* [B, in], NULL: not wanted; backward */
+    void *room;           /* what the type's room() asks for, aligned; nothing stays in it */
     const ls_gradients *gradients; /* backward */
 } ls_layer_io;
 
@@ -132,6 +133,8 @@ typedef struct ls_layer_type {
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);
+    /* Bytes that a pass over so many rows in so many lanes works in; NULL: none. */
+    size_t (*room)(const ls_layer *layer, size_t rows, size_t lanes);
     void (*forward)(const ls_layer *layer, const ls_pass *pass, const ls_layer_io *io);
     void (*backward)(const ls_layer *layer, const ls_pass *pass, const ls_layer_io *io);
 } ls_layer_type;

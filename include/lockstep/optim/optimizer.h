@@ -16,6 +16,7 @@
 #include "lockstep/opt/options.h"
 
 #define LS_OPTIMIZER_SLOTS_MAX 3
+#define LS_OPTIMIZER_NUMBERS_MAX 64 /* bytes */
 
 typedef struct ls_optimizer_type {
     ls_opt_row row;
@@ -23,9 +24,10 @@ typedef struct ls_optimizer_type {
     const char *slot_name[LS_OPTIMIZER_SLOTS_MAX]; /* in a checkpoint */
     /* The learning rate of the options. */
     double (*learning_rate)(const void *options);
-    /* Updates n weights w from their gradient g; slot[k] are n numbers each. step counts from 1. */
-    void (*update)(const void *options, uint64_t step, double lr, size_t n, float *w,
-                   const float *g, float *const *slot);
+    /* What a step's updates take from the options, computed once. step counts from 1. */
+    void (*prepare)(const void *options, uint64_t step, double lr, void *numbers);
+    /* Updates n weights w from their gradient g; slot[k] are n numbers each. */
+    void (*update)(const void *numbers, size_t n, float *w, const float *g, float *const *slot);
 } ls_optimizer_type;
 
 /* sgd, adam, adamw. */
@@ -37,8 +39,14 @@ const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer);
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,
                          const float *g, float *const *slot);
 
-/* The same of the n weights from w[first] on, with g[0..n), by the calling thread. */
-void ls_optimizer_update_span(const ls_choice *optimizer, uint64_t step, size_t first, size_t n,
-                              float *w, const float *g, float *const *slot);
+/* A rectangle of a matrix [.., columns]: row r of it begins at first + r columns. */
+typedef struct ls_rectangle {
+    size_t first, rows, width, columns;
+} ls_rectangle;
+
+/* The same of a rectangle of w and the slots, with g[rows, width], by the calling thread. */
+void ls_optimizer_update_rectangle(const ls_choice *optimizer, uint64_t step,
+                                   const ls_rectangle *at, float *w, const float *g,
+                                   float *const *slot);
 
 #endif

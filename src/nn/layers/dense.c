@@ -109,7 +109,15 @@ static size_t next_panel(const ls_layer *l, const ls_pass *pass, const panels *p
     return last;
 }
 
+/* For x on the way there and dy on the way back. */
+static size_t room(const ls_layer *l, size_t rows, size_t lanes) {
+    return ls_gemm_room(l->gemm, rows, lanes, l->in_size, 1, l->out_size);
+}
+
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
+    const size_t columns[2] = {0, l->in_size};
+    const ls_operand x =
+        ls_gemm_ready_x(l->gemm, ls_pass_rows(pass), (ls_segments){1, columns}, io->x, io->room);
     const float *bias = l->n_params > BIAS ? io->weights + l->offset[BIAS] : NULL;
     const panels p = panels_of(l, pass);
     uint64_t left = p.count < 64 ? (UINT64_C(1) << p.count) - 1 : UINT64_MAX;
@@ -117,8 +125,8 @@ static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *i
         pass->overlap->need(pass->overlap->context, bias_of(l));
     while (left != 0) {
         const size_t i = next_panel(l, pass, &p, left);
-        ls_gemm_forward_part(l->gemm, &pass->rows, l->in_size, l->out_size, panel_at(l, &p, i),
-                             io->x, io->weights + l->offset[WEIGHT], bias, io->y, between(pass));
+        ls_gemm_forward_part(l->gemm, &pass->rows, l->out_size, panel_at(l, &p, i), &x,
+                             io->weights + l->offset[WEIGHT], bias, io->y, between(pass));
         left &= ~(UINT64_C(1) << i);
     }
 }
@@ -151,15 +159,16 @@ static size_t first_panel(const ls_layer *l, const ls_pass *pass, const panels *
     return (last - 1 - begin) / l->in_size / p->outputs;
 }
 
-static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
+static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io,
+                            const ls_operand *dy) {
     float *d[LS_TREE_DEPTH_MAX];
     const panels p = panels_of(l, pass);
     size_t i = first_panel(l, pass, &p);
     find_param(l, WEIGHT, pass, io->gradients, d);
     for (size_t n = 0; n < p.count; n++) {
         const ls_tree_range panel = panel_at(l, &p, i);
-        ls_gemm_backward_weight_part(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size,
-                                     panel, io->x, io->dy, d, between(pass));
+        ls_gemm_backward_weight_part(l->gemm, pass->lanes, l->in_size, panel, io->x, dy, d,
+                                     between(pass));
         if (pass->overlap != NULL)
             pass->overlap->done(pass->overlap->context, weights_of(l, panel));
         i = i > 0 ? i - 1 : p.count - 1;
@@ -179,12 +188,12 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
         if (pass->overlap != NULL)
             pass->overlap->done(pass->overlap->context, bias_of(l));
     }
-    if (io->gradients->use != NULL) {
-        ls_gemm_backward_weight_tiles(l->gemm, &pass->rows, pass->lanes, l->in_size, l->out_size,
-                                      io->x, io->dy, use_weight_tile, &use);
-        return;
-    }
-    backward_weight(l, pass, io);
+    const ls_operand dy = ls_gemm_ready_dy(l->gemm, pass->rows, l->out_size, io->dy, io->room);
+    if (io->gradients->use != NULL)
+        ls_gemm_backward_weight_tiles(l->gemm, pass->lanes, l->in_size, io->x, &dy, use_weight_tile,
+                                      &use);
+    else
+        backward_weight(l, pass, io, &dy);
 }
 
 const ls_layer_type ls_layer_dense = {
@@ -193,6 +202,7 @@ const ls_layer_type ls_layer_dense = {
     .columns = LS_COLUMNS_SUMMED,
     .in_panels = true,
     .plan = plan,
+    .room = room,
     .forward = forward,
     .backward = backward,
 };

@@ -1,0 +1,53 @@
+/* Makes what all tiles of a product read ready for the library, in parallel. */
+#include "gemm_backend.h"
+#include "tiles.h"
+
+size_t ls_gemm_room(const ls_gemm *g, size_t rows, size_t lanes, size_t in, size_t blocks,
+                    size_t out) {
+    if (g->make_ready == NULL)
+        return 0;
+    const size_t x = g->room(g, rows, in, blocks), dy = g->room(g, out, rows, lanes);
+    return x > dy ? x : dy;
+}
+
+static size_t pieces_of(size_t terms) {
+    return terms < LS_PIECE_TERMS ? 1 : terms / LS_PIECE_TERMS;
+}
+
+static ls_piece piece_at(const ls_operand *a, size_t sums, size_t segment, size_t i) {
+    const size_t *edge = a->terms.first;
+    const size_t terms = edge[segment + 1] - edge[segment], first = i * LS_PIECE_TERMS;
+    const bool last = i + 1 == pieces_of(terms);
+    return (ls_piece){sums * LS_PIECE_SUMS, minimum(LS_PIECE_SUMS, a->count - sums * LS_PIECE_SUMS),
+                      segment, (ls_tree_range){first, last ? terms - first : LS_PIECE_TERMS}};
+}
+
+static ls_operand make_ready(const ls_gemm *g, ls_operand a, void *room) {
+    if (g->make_ready == NULL)
+        return a;
+    a.ready = room;
+    const size_t down = (a.count + LS_PIECE_SUMS - 1) / LS_PIECE_SUMS;
+    const size_t *edge = a.terms.first;
+#pragma omp parallel
+    for (size_t s = 0; s < a.terms.count; s++) {
+        const size_t across = pieces_of(edge[s + 1] - edge[s]);
+#pragma omp for collapse(2) schedule(dynamic) nowait
+        for (size_t d = 0; d < down; d++)
+            for (size_t i = 0; i < across; i++) {
+                const ls_piece piece = piece_at(&a, d, s, i);
+                g->make_ready(g, &a, &piece);
+            }
+    }
+    return a;
+}
+
+ls_operand ls_gemm_ready_x(const ls_gemm *g, size_t rows, ls_segments columns, const float *x,
+                           void *room) {
+    return make_ready(g, (ls_operand){x, columns.first[columns.count], rows, false, columns, NULL},
+                      room);
+}
+
+ls_operand ls_gemm_ready_dy(const ls_gemm *g, ls_segments rows, size_t out, const float *dy,
+                            void *room) {
+    return make_ready(g, (ls_operand){dy, out, out, true, rows, NULL}, room);
+}

@@ -1,0 +1,67 @@
+/* oneDNN's kernels for bfloat16 in a few fixed shapes, and what a thread multiplies in.
+ *
+ * Why here: gemm_onednn.c cuts products into what these compute. Never reads float32 operands.
+ */
+#ifndef LS_MATH_ONEDNN_KERNELS_H
+#define LS_MATH_ONEDNN_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <oneapi/dnnl/dnnl.h>
+
+#include "bf16.h"
+#include "lockstep/base/status.h"
+
+/* Most rows and columns of c, and terms of a sum, of one call of ls_onednn_multiply. */
+enum { LS_ONEDNN_ROWS = 256, LS_ONEDNN_COLUMNS = 256, LS_ONEDNN_TERMS = 256 };
+
+/* The kernels: c[height, PANEL] = a[height, terms] b[terms, PANEL]. */
+enum { LS_ONEDNN_HEIGHTS = 2, LS_ONEDNN_STEPS = 4 };
+extern const size_t ls_onednn_steps[LS_ONEDNN_STEPS]; /* their terms, ascending */
+
+enum { LS_ONEDNN_A, LS_ONEDNN_B, LS_ONEDNN_C, LS_ONEDNN_SCRATCH, LS_ONEDNN_OPERANDS };
+
+typedef struct ls_onednn_kernel {
+    dnnl_primitive_t primitive;
+    dnnl_memory_desc_t shape[LS_ONEDNN_OPERANDS];
+} ls_onednn_kernel;
+
+/* What a thread works in. */
+typedef struct ls_onednn_room {
+    ls_bf16 *a;  /* [ROWS, TERMS], as a left operand */
+    ls_bf16 *b;  /* [TERMS, COLUMNS], as a right one */
+    float *c;    /* [COLUMNS / PANEL][ROWS, PANEL] */
+    float *sums; /* the same, of several steps */
+    char *scratch;
+    dnnl_stream_t stream;
+    /* oneDNN's names for the above. */
+    dnnl_memory_t memory[LS_ONEDNN_STEPS][LS_ONEDNN_HEIGHTS][LS_ONEDNN_OPERANDS];
+} ls_onednn_room;
+
+typedef struct ls_onednn {
+    dnnl_engine_t engine;
+    ls_onednn_kernel kernels[LS_ONEDNN_STEPS][LS_ONEDNN_HEIGHTS];
+    bool smaller[LS_ONEDNN_STEPS]; /* whether smaller kernels than the largest are used */
+    size_t scratch_bytes;
+    size_t n_rooms;
+    ls_onednn_room *rooms; /* one a thread */
+} ls_onednn;
+
+/* Makes and tests the kernels. Errors: ERR_MEMORY; ERR_RUNTIME: oneDNN or this processor cannot. */
+ls_status ls_onednn_open(size_t threads, ls_onednn *out) LS_MUST_CHECK;
+void ls_onednn_close(ls_onednn *d);
+
+/* Bytes that it holds. */
+size_t ls_onednn_bytes(const ls_onednn *d);
+
+/* AMX or AVX512-BF16. */
+const char *ls_onednn_processor(void);
+
+/* c = a b, of one step: height rows, in panels of ROWS rows as in a room, and width columns. Reads
+ * a and writes c up to a multiple of ls_onednn_height rows, b and c up to whole panels. */
+void ls_onednn_multiply(const ls_onednn *d, ls_onednn_room *own, size_t step, size_t height,
+                        size_t width, ls_bf16 *a, ls_bf16 *b, float *c);
+size_t ls_onednn_height(const ls_onednn *d);
+
+#endif
