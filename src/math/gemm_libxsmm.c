@@ -32,7 +32,7 @@
 
 enum { PANEL = 64, HALF = 32, STEP = 256, VECTOR = 16 };
 enum { OUTPUTS = 128 };             /* of a panel of dy */
-enum { ROWS = 256, COLUMNS = 256 }; /* of a piece of c */
+enum { ROWS = 256, COLUMNS = 512 }; /* of a piece of c */
 
 /* A kernel's shape, in libxsmm's order. */
 typedef struct kernel_shape {
@@ -197,32 +197,27 @@ static void tn(const ls_gemm *gemm, const ls_product *p) {
             tn_column(p, column, minimum(PANEL, p->n - column), k, minimum(STEP, p->k - k));
 }
 
-/* Rows [row, row + rows) of c, at most ROWS, columns [column, column + columns). A piece of b is
- * read from memory once for all panels of rows. */
+/* Rows [row, row + rows) of c, at most PANEL, columns [column, column + columns). */
 static void nt_piece(const ls_product *p, size_t row, size_t rows, size_t column, size_t columns) {
-    float sum[ROWS * COLUMNS] __attribute__((aligned(64)));
+    float sum[COLUMNS * PANEL] __attribute__((aligned(64)));
     const size_t term = p->a->terms.first[p->segment], first = p->first + row;
-    for (size_t k = 0; k < p->k; k += STEP)
-        for (size_t r = 0; r < rows; r += PANEL) {
-            size_t ldb = 0;
-            const float *const b = ls_product_b(p, column, k, &ldb);
-            const size_t step = minimum(STEP, p->k - k);
-            const size_t wide = panel_of(minimum(PANEL, p->a->count - first - r));
-            run(&(kernel_shape){wide, columns, step, wide, ldb, wide, LIBXSMM_GEMM_FLAG_NONE},
-                k > 0, panel_at(p->a, first + r) + (term + k) * wide, b, sum + r * COLUMNS);
-        }
-    for (size_t r = 0; r < rows; r += PANEL) {
-        const size_t wide = panel_of(minimum(PANEL, p->a->count - first - r));
-        transpose(columns, minimum(PANEL, rows - r), sum + r * COLUMNS, wide,
-                  p->c + (row + r) * p->ldc + column, p->ldc);
+    const size_t wide = panel_of(minimum(PANEL, p->a->count - first));
+    const float *const a = panel_at(p->a, first) + term * wide;
+    for (size_t k = 0; k < p->k; k += STEP) {
+        size_t ldb = 0;
+        const float *const b = ls_product_b(p, column, k, &ldb);
+        run(&(kernel_shape){wide, columns, minimum(STEP, p->k - k), wide, ldb, wide,
+                            LIBXSMM_GEMM_FLAG_NONE},
+            k > 0, a + k * wide, b, sum);
     }
+    transpose(columns, rows, sum, wide, p->c + row * p->ldc + column, p->ldc);
 }
 
 static void nt(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
-    for (size_t row = 0; row < p->m; row += ROWS)
+    for (size_t row = 0; row < p->m; row += PANEL)
         for (size_t column = 0; column < p->n; column += COLUMNS)
-            nt_piece(p, row, minimum(ROWS, p->m - row), column, minimum(COLUMNS, p->n - column));
+            nt_piece(p, row, minimum(PANEL, p->m - row), column, minimum(COLUMNS, p->n - column));
 }
 
 static char *describe(char *buffer, size_t size) {
@@ -282,8 +277,8 @@ static ls_status check(void) {
 
 const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
                                  .any_tile = true,
-                                 .forward_rows = LS_TILE_ANY_ROWS,
-                                 .forward_out = LS_TILE_ANY_OUT,
+                                 .forward_rows = PANEL,
+                                 .forward_out = COLUMNS,
                                  .panel = STEP,
                                  .room = room,
                                  .make_ready = make_ready,
