@@ -25,12 +25,13 @@ static const size_t first_row[] = {0, 0, 1, 9, 9, 9, 22, ROWS, ROWS};
 enum { LANES = 8, LANES_MOST = 16 };
 static const ls_segments segments = {LANES, first_row};
 
-/* Around the tiles of 256 outputs and 512 or 1024 inputs, and small. */
+/* Around the tiles of 256 outputs and 512 or 1024 inputs, small, and so wide that an operand is
+ * made ready in several pieces. */
 static const struct shape {
     size_t in, out;
 } shapes[] = {{1, 1},      {3, 5},      {7, 255},  {1, 256},    {2, 257},   {511, 3},   {512, 1},
               {513, 7},    {1023, 5},   {1024, 2}, {1025, 3},   {512, 256}, {513, 257}, {511, 255},
-              {1025, 257}, {1023, 512}, {5, 513},  {1025, 511}, {2049, 10}};
+              {1025, 257}, {1023, 512}, {5, 513},  {1025, 511}, {2049, 10}, {9001, 3}};
 
 static void *room(size_t count) {
     void *p = NULL;
