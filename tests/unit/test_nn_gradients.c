@@ -139,6 +139,8 @@ static void check_layer(const ls_model *m, size_t index) {
                          .dy = k.c,
                          .dx = k.dx,
                          .gradients = &k.gradients};
+    if (l->type->room != NULL)
+        k.io.room = room(l->type->room(l, ROWS, LANES), 1);
     k.gradients.root = &k.gradient;
     fill_off_kinks(k.x, ROWS * l->in_size, 1);
     fill_off_kinks(k.c, ROWS * l->out_size, 2);
@@ -158,6 +160,7 @@ static void check_layer(const ls_model *m, size_t index) {
     check_tiles(&k, m);
     ls_free(k.io.y);
     ls_free(k.io.state);
+    ls_free(k.io.room);
     ls_free(k.x);
     ls_free(k.dx);
     ls_free(k.c);
