@@ -82,14 +82,6 @@ size_t ls_gemm_part(const ls_gemm *g, const ls_segments *rows, size_t wanted) {
     return part;
 }
 
-void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
-                     const float *x, const float *w, const float *bias, float *y, void *room) {
-    const size_t columns[2] = {0, in};
-    const ls_operand ready =
-        ls_gemm_ready_x(g, rows->first[rows->count], (ls_segments){1, columns}, x, room);
-    ls_gemm_forward_part(g, rows, out, (ls_tree_range){0, out}, &ready, w, bias, y, NULL);
-}
-
 void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t out, ls_tree_range part,
                           const ls_operand *x, const float *w, const float *bias, float *y,
                           const ls_between *between) {
@@ -274,13 +266,6 @@ static void walk_weights(const ls_gemm *g, const ls_lanes *lanes, size_t in, ls_
     }
 }
 
-void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
-                             size_t in, size_t out, const float *x, const float *dy,
-                             float *const *dw, void *room) {
-    const ls_operand ready = ls_gemm_ready_dy(g, *rows, out, dy, room);
-    ls_gemm_backward_weight_part(g, lanes, in, (ls_tree_range){0, out}, x, &ready, dw, NULL);
-}
-
 void ls_gemm_backward_weight_part(const ls_gemm *g, const ls_lanes *lanes, size_t in,
                                   ls_tree_range part, const float *x, const ls_operand *dy,
                                   float *const *dw, const ls_between *between) {
@@ -335,14 +320,9 @@ void ls_gemm_forward_columns(const ls_gemm *g, const ls_lanes *blocks, size_t ou
             for (size_t v = 0; v < across; v++)
                 for (size_t u = 0; u < down; u++) {
                     const size_t r = u * height, o = v * length;
-                    const column_tile t = {g,
-                                           x,
-                                           w,
-                                           out,
-                                           r,
-                                           o,
-                                           minimum(height, x->count - r),
-                                           minimum(length, out - o)};
+                    const size_t rows = minimum(height, x->count - r);
+                    const size_t width = minimum(length, out - o);
+                    const column_tile t = {g, x, w, out, r, o, rows, width};
                     run_program(&x->terms, blocks, &blocks->roots[k],
                                 (tile_at){z[k] + r * out + o, out}, t.height, t.width,
                                 columns_kernel, &t);

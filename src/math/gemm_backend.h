@@ -42,10 +42,10 @@ static inline const float *ls_product_a(const ls_product *p) {
 
 /* A piece of an operand: sums [first, first + count), and of a segment the terms
  * [terms.first, terms.first + terms.count), counted from its begin. */
-typedef struct ls_piece {
+typedef struct ls_operand_piece {
     size_t first, count, segment;
     ls_tree_range terms;
-} ls_piece;
+} ls_operand_piece;
 
 /* What a piece has at most, and multiples of which it begins at; the last of a segment may have up
  * to twice as many terms. */
@@ -65,7 +65,7 @@ struct ls_gemm {
     /* How an operand is made ready, piece by piece, and the bytes that it takes then, with its
      * terms in so many segments; NULL: it is read where it lies. */
     size_t (*room)(const ls_gemm *gemm, size_t count, size_t terms, size_t segments);
-    void (*make_ready)(const ls_gemm *gemm, const ls_operand *a, const ls_piece *piece);
+    void (*make_ready)(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece);
     /* The library's name and version and what it chose for this processor. */
     char *(*describe)(char *buffer, size_t size);
     /* Whether it can be used on this processor. Errors: ERR_RUNTIME. */

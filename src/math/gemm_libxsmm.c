@@ -10,9 +10,9 @@
  * steps of k that stays in the second cache. For nt, where A would have to be transposed, the rows
  * of our a take its place, and c's tile is formed as [n][row].
  *
- * Packing reads memory in short pieces that lie pages apart, and took a third of a step where each
- * tile did it anew. So what all tiles read is made ready before: x as [panel of rows][k][row of the
- * panel], dy as [panel of outputs][k][output of the panel].
+ * Packing reads memory in short pieces that lie pages apart, too slow to be done for each tile. So
+ * what all tiles read is made ready before: x as [panel of rows][k][row of the panel], dy as [panel
+ * of outputs][k][output of the panel].
  *
  * A panel is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
  * keep several sums an element, which is no chain. From 17 on, with 1 to 40 columns and k up to
@@ -105,7 +105,7 @@ static float *panel_at(const ls_operand *a, size_t first) {
     return (float *)a->ready + first * a->terms.first[a->terms.count];
 }
 
-static void make_x_ready(const ls_operand *a, const ls_piece *piece, size_t term) {
+static void make_x_ready(const ls_operand *a, const ls_operand_piece *piece, size_t term) {
     const size_t wide = panel_of(piece->count);
     float *const to = panel_at(a, piece->first) + term * wide;
     clear_rest(to, piece->terms.count, piece->count, wide);
@@ -113,7 +113,7 @@ static void make_x_ready(const ls_operand *a, const ls_piece *piece, size_t term
               wide);
 }
 
-static void make_dy_ready(const ls_operand *a, const ls_piece *piece, size_t term) {
+static void make_dy_ready(const ls_operand *a, const ls_operand_piece *piece, size_t term) {
     const size_t begin = piece->first / OUTPUTS * OUTPUTS;
     const size_t wide = minimum(OUTPUTS, a->count - begin);
     float *const to = panel_at(a, begin) + (piece->first - begin);
@@ -121,7 +121,7 @@ static void make_dy_ready(const ls_operand *a, const ls_piece *piece, size_t ter
         memcpy(to + k * wide, a->at + k * a->ld + piece->first, piece->count * sizeof *to);
 }
 
-static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_piece *piece) {
+static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece) {
     const size_t term = a->terms.first[piece->segment] + piece->terms.first;
     (void)gemm;
     if (a->transposed)

@@ -11,9 +11,9 @@
  * Every result on other kinds of processors is another one: AMX and AVX512-BF16 add in different
  * orders. Never without one of them: oneDNN would emulate them, slower than float32.
  *
- * Measured (oneDNN 2.6, AMX): a kernel reaches 1.7 TFLOP/s a thread where its right operand lies in
- * pairs of terms (bf16.h), so that a step of training is rounding and memory. For that x takes the
- * right one's place in a forward product, which forms c transposed, and W is only rounded.
+ * A right operand lies in pairs of terms (bf16.h), as kernels read it: in any other order they
+ * would copy it at every call. So x takes the right one's place in a forward product, which forms c
+ * transposed, and W, which is larger, is only rounded.
  */
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +116,7 @@ static ls_bf16 *ready_at(const ls_onednn *d, const ls_operand *a, size_t before,
     return (ls_bf16 *)a->ready + (before + s->before) * room_for(d, a->count) + first * s->length;
 }
 
-static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_piece *piece) {
+static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece) {
     const ls_onednn *d = kernels_of(gemm);
     const size_t before = filled_before(&a->terms, piece->segment);
     const size_t *edge = a->terms.first + piece->segment;
@@ -251,8 +251,8 @@ ls_status ls_gemm_onednn_create(ls_gemm **out) {
     LS_TRY(ls_alloc(1, sizeof *d, "bfloat16 tiles", &d));
     d->gemm = (ls_gemm){.name = "onednn",
                         .any_tile = true,
-                        .forward_rows = LS_TILE_ANY_ROWS,
-                        .forward_out = LS_TILE_ANY_OUT,
+                        .forward_rows = COLUMNS,
+                        .forward_out = ROWS,
                         .panel = LS_ONEDNN_TERMS,
                         .room = room,
                         .make_ready = make_ready,

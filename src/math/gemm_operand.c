@@ -1,4 +1,5 @@
-/* Makes what all tiles of a product read ready for the library, in parallel. */
+/* Makes what all tiles of a product read ready for the library, in parallel; whole products from
+ * operands as they are. */
 #include "gemm_backend.h"
 #include "tiles.h"
 
@@ -14,12 +15,13 @@ static size_t pieces_of(size_t terms) {
     return terms < LS_PIECE_TERMS ? 1 : terms / LS_PIECE_TERMS;
 }
 
-static ls_piece piece_at(const ls_operand *a, size_t sums, size_t segment, size_t i) {
+static ls_operand_piece piece_at(const ls_operand *a, size_t sums, size_t segment, size_t i) {
     const size_t *edge = a->terms.first;
     const size_t terms = edge[segment + 1] - edge[segment], first = i * LS_PIECE_TERMS;
     const bool last = i + 1 == pieces_of(terms);
-    return (ls_piece){sums * LS_PIECE_SUMS, minimum(LS_PIECE_SUMS, a->count - sums * LS_PIECE_SUMS),
-                      segment, (ls_tree_range){first, last ? terms - first : LS_PIECE_TERMS}};
+    return (ls_operand_piece){sums * LS_PIECE_SUMS,
+                              minimum(LS_PIECE_SUMS, a->count - sums * LS_PIECE_SUMS), segment,
+                              (ls_tree_range){first, last ? terms - first : LS_PIECE_TERMS}};
 }
 
 static ls_operand make_ready(const ls_gemm *g, ls_operand a, void *room) {
@@ -34,7 +36,7 @@ static ls_operand make_ready(const ls_gemm *g, ls_operand a, void *room) {
 #pragma omp for collapse(2) schedule(dynamic) nowait
         for (size_t d = 0; d < down; d++)
             for (size_t i = 0; i < across; i++) {
-                const ls_piece piece = piece_at(&a, d, s, i);
+                const ls_operand_piece piece = piece_at(&a, d, s, i);
                 g->make_ready(g, &a, &piece);
             }
     }
@@ -50,4 +52,21 @@ ls_operand ls_gemm_ready_x(const ls_gemm *g, size_t rows, ls_segments columns, c
 ls_operand ls_gemm_ready_dy(const ls_gemm *g, ls_segments rows, size_t out, const float *dy,
                             void *room) {
     return make_ready(g, (ls_operand){dy, out, out, true, rows, NULL}, room);
+}
+
+/* ---- whole products ---- */
+
+void ls_gemm_forward(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
+                     const float *x, const float *w, const float *bias, float *y, void *room) {
+    const size_t columns[2] = {0, in};
+    const ls_operand ready =
+        ls_gemm_ready_x(g, rows->first[rows->count], (ls_segments){1, columns}, x, room);
+    ls_gemm_forward_part(g, rows, out, (ls_tree_range){0, out}, &ready, w, bias, y, NULL);
+}
+
+void ls_gemm_backward_weight(const ls_gemm *g, const ls_segments *rows, const ls_lanes *lanes,
+                             size_t in, size_t out, const float *x, const float *dy,
+                             float *const *dw, void *room) {
+    const ls_operand ready = ls_gemm_ready_dy(g, *rows, out, dy, room);
+    ls_gemm_backward_weight_part(g, lanes, in, (ls_tree_range){0, out}, x, &ready, dw, NULL);
 }

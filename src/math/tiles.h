@@ -14,10 +14,8 @@
 #define LS_TILE_WEIGHT_OUT 256  /* rows of a tile of dW */
 #define LS_TILE_WEIGHT_IN 1024  /* columns of a tile of dW */
 
-/* Where a library gives the same bits in any tile: at most so many rows and outputs, and no tile is
- * made shorter than the least for there to be enough of them. */
-#define LS_TILE_ANY_ROWS ((size_t)256)
-#define LS_TILE_ANY_OUT ((size_t)256)
+/* Where a library gives the same bits in any tile: at most so many rows, and no tile is made
+ * shorter than the least for there to be enough of them. */
 #define LS_TILE_INPUT_ROWS ((size_t)256)
 #define LS_TILE_LEAST ((size_t)32)
 /* Of dW with lanes: the open sums of 8 are 1 MB, and stay in a core's second cache. 256 x 1024 took

@@ -103,8 +103,7 @@ size_t ls_gemm_part(const ls_gemm *gemm, const ls_segments *rows, size_t wanted)
 /* How many columns of a wide matrix lie together. Where a matrix w[rows, columns] is in panels, cut
  * into segments of its columns of at most so many, it lies as one [rows, width] after the other:
  * panel i from float first[i] * rows on. So a tile of it is one stretch of memory, which the
- * processor foresees: a step of 56,200-1024-54 took 0.65 times as long in bfloat16. SIZE_MAX: it
- * does not help. */
+ * processor foresees. SIZE_MAX: as many as there are. */
 size_t ls_gemm_panel(const ls_gemm *gemm);
 
 /* The sum over x's columns in fixed blocks: segment i of them is block blocks->mine.first + i of
