@@ -35,7 +35,8 @@ static void forward(void *context) {
 
 static void backward_input(void *context) {
     product *p = context;
-    ls_gemm_backward_input(p->gemm, &p->rows, p->shape.in, p->shape.out, p->y, p->w, p->dx, NULL);
+    ls_gemm_backward_input(p->gemm, &p->rows, p->shape.in, p->shape.out, p->y, p->w, p->dx, p->room,
+                           NULL);
 }
 
 static void backward_weight(void *context) {

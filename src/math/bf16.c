@@ -42,15 +42,6 @@ void ls_bf16_left(const ls_bf16_block *b) {
     }
 }
 
-void ls_bf16_left_transposed(const ls_bf16_block *b) {
-    for (size_t c = 0; c < b->columns; c++) {
-        ls_bf16 *to = b->to + c * b->terms;
-        for (size_t r = 0; r < b->rows; r++)
-            to[r] = (ls_bf16)rounded_at(b->from + r * b->from_row + c);
-        memset(to + b->rows, 0, (b->terms - b->rows) * sizeof *to);
-    }
-}
-
 /* Two terms of n sums, one beside the other. b NULL: zero. */
 LS_SIMD static void round_pair(size_t n, const float *a, const float *b, ls_bf16 *y) {
     for (size_t i = 0; i < n; i++) {
@@ -82,6 +73,32 @@ LS_SIMD static void turn(uint32_t from[LINE][LINE], uint32_t to[LINE][LINE]) {
     for (size_t p = 0; p < LINE; p++)
         for (size_t s = 0; s < LINE; s++)
             to[p][s] = from[s][p];
+}
+
+/* LINE terms of the pairs of LINE sums: columns c.. of rows r.., two rows a pair; zero where there
+ * are none. */
+static void take_pairs_down(const ls_bf16_block *b, size_t r, size_t c,
+                            uint32_t pairs[LINE][LINE]) {
+    const size_t n = minimum(LINE, b->columns - c);
+    memset(pairs, 0, LINE * sizeof *pairs);
+    for (size_t p = 0; p < LINE && r + 2 * p < b->rows; p++) {
+        const float *from = b->from + (r + 2 * p) * b->from_row + c;
+        ls_bf16 row[2 * LINE] = {0};
+        round_pair(n, from, r + 2 * p + 1 < b->rows ? from + b->from_row : NULL, row);
+        memcpy(pairs[p], row, sizeof row);
+    }
+}
+
+void ls_bf16_left_transposed(const ls_bf16_block *b) {
+    uint32_t pairs[LINE][LINE], turned[LINE][LINE];
+    for (size_t r = 0; r < b->terms; r += 2 * LINE)
+        for (size_t c = 0; c < b->columns; c += LINE) {
+            const size_t bytes = minimum(2 * LINE, b->terms - r) * sizeof *b->to;
+            take_pairs_down(b, r, c, pairs);
+            turn(pairs, turned);
+            for (size_t s = 0; s < LINE && c + s < b->columns; s++)
+                memcpy(b->to + (c + s) * b->terms + r, turned[s], bytes);
+        }
 }
 
 /* The pairs from term c on of LINE sums from r on, zero where there are none. */

@@ -27,9 +27,22 @@ static void fill(uint32_t stream, size_t n, float *x) {
     }
 }
 
+/* Between rows[out, in] and the same as W lies: its numbers are the same whatever that is. */
+static void turn(const ls_strips *as, float *w, float *rows, bool to_rows) {
+    for (size_t o = 0; o < as->out; o++)
+        for (size_t i = 0; i < as->in; i++) {
+            float *const at = w + ls_strips_at(as, o, i), *const row = rows + o * as->in + i;
+            if (to_rows)
+                *row = *at;
+            else
+                *at = *row;
+        }
+}
+
 /* The three products of a dense layer. */
 static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_t in, size_t out) {
     size_t edge[2] = {0, rows}, big = rows * in > in * out ? rows * in : in * out;
+    const ls_strips as = ls_gemm_strips(g, out, in);
     ls_segments segments = {1, edge};
     ls_lanes lanes = {0};
     float *x = NULL, *w = NULL, *y = NULL, *d = NULL;
@@ -47,12 +60,14 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
         st = ls_alloc(ls_gemm_room(g, rows, 1, in, 1, out), 1, "self-test", &room);
     if (st == LS_OK) {
         fill(1, rows * in, x);
-        fill(2, in * out, w);
+        fill(2, in * out, d);
+        turn(&as, w, d, false);
         ls_gemm_forward(g, &segments, in, out, x, w, NULL, y, room);
         ls_hasher_add(h, y, rows * out * sizeof *y);
-        ls_gemm_backward_input(g, &segments, in, out, y, w, d, NULL);
+        ls_gemm_backward_input(g, &segments, in, out, y, w, d, room, NULL);
         ls_hasher_add(h, d, rows * in * sizeof *d);
-        ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &d, room);
+        ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &w, room);
+        turn(&as, w, d, true);
         ls_hasher_add(h, d, in * out * sizeof *d);
     }
     ls_lanes_free(&lanes);

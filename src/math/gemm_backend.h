@@ -11,33 +11,38 @@
 
 #include "lockstep/math/gemm.h"
 
-/* c[m, n] = a b, each element a sum of k products; row-major, ld: length of a row in floats. Row i
- * of c is sum first + i of a, over one of a's segments. The b[n, k] of nt is rows
- * [b_first, b_first + n) of a matrix of b_rows in panels of b_panel columns. */
+/* A tile of one of the three products; every element a sum of k terms, over one of a's segments.
+ *
+ * forward: c[m, n] = rows [first, first + m) of x times outputs [output, output + n) of W, whose
+ * columns begin at `column`.
+ * backward_input: c[m, n] = rows [first, first + m) of dy times columns [column, column + n) of W.
+ * backward_weight: of dW the outputs [first, first + m) and n columns, dy's times those of b[k, n],
+ * x. They lie in strips: [n][strip] at c + s ldc, c + (s + 1) ldc and so on, as far as m goes.
+ *
+ * Outputs begin with a strip of W. ldb, ldc: lengths of a row of b and c in floats. */
 typedef struct ls_product {
     size_t m, n, k;
     const ls_operand *a;
     size_t first, segment;
-    const float *b;
-    size_t ldb; /* nn, tn */
+    const float *b; /* W, or x */
+    ls_strips w;    /* how W lies */
+    size_t output, column;
+    size_t ldb;
     float *c;
     size_t ldc;
-    size_t b_first, b_rows, b_panel; /* nt */
+    size_t strip;
 } ls_product;
 
-/* b[j, k] of nt, with *ld the length of its row there. */
-static inline const float *ls_product_b(const ls_product *p, size_t j, size_t k, size_t *ld) {
-    const size_t begin = k / p->b_panel * p->b_panel;
-    const size_t width = p->k - begin < p->b_panel ? p->k - begin : p->b_panel;
-    *ld = width;
-    return p->b + begin * p->b_rows + (p->b_first + j) * width + (k - begin);
+/* Where column `column` of the strip of W that begins with output o begins. */
+static inline const float *ls_product_strip(const ls_product *p, size_t o, size_t column) {
+    return p->b + ls_strips_at(&p->w, o, column);
 }
 
-/* Where a lies as it was given: a[i, l] or, transposed, a[l, i]. */
+/* a where it lies as it was given, from the first of its sums and terms on. */
 static inline const float *ls_product_a(const ls_product *p) {
     const size_t term = p->a->terms.first[p->segment];
-    return p->a->transposed ? p->a->at + term * p->a->ld + p->first
-                            : p->a->at + p->first * p->a->ld + term;
+    return p->a->kind == LS_BACKWARD_WEIGHT ? p->a->at + term * p->a->ld + p->first
+                                            : p->a->at + p->first * p->a->ld + term;
 }
 
 /* A piece of an operand: sums [first, first + count), and of a segment the terms
@@ -59,12 +64,15 @@ struct ls_gemm {
     /* Whether a sum's bits are its own, whatever the tile around it; else only calls of the same
      * shape give the same bits. */
     bool any_tile;
-    /* Where any tile will do: the rows and outputs of the largest one of a forward product. */
-    size_t forward_rows, forward_out;
-    size_t panel; /* see ls_gemm_panel; SIZE_MAX: b_panel is never less than k */
-    /* How an operand is made ready, piece by piece, and the bytes that it takes then, with its
-     * terms in so many segments; NULL: it is read where it lies. */
-    size_t (*room)(const ls_gemm *gemm, size_t count, size_t terms, size_t segments);
+    /* Where any tile will do: the rows and outputs of the largest one of a forward product, and the
+     * outputs of one of dW in one sum over all rows. */
+    size_t forward_rows, forward_out, weight_out;
+    size_t strip; /* outputs of a strip of W; LS_PIECE_SUMS or 1 */
+    /* Bytes that an operand of so many sums takes when it is ready, its terms in so many segments;
+     * 0: it is read where it lies. NULL: all are. */
+    size_t (*room)(const ls_gemm *gemm, ls_product_kind kind, size_t count, size_t terms,
+                   size_t segments);
+    /* Makes a piece of it ready. */
     void (*make_ready)(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece);
     /* The library's name and version and what it chose for this processor. */
     char *(*describe)(char *buffer, size_t size);
@@ -72,11 +80,12 @@ struct ls_gemm {
     ls_status (*check)(void);
     /* NULL: nothing was created. */
     void (*destroy)(ls_gemm *gemm);
-    size_t bytes;          /* that were allocated */
-    ls_product_kernel *nt; /* a[m, k], ready; b[n, k]: transposed */
-    ls_product_kernel *nn; /* a[m, k], never ready; b[k, n] */
-    ls_product_kernel *tn; /* a[k, m]: transposed, ready; b[k, n] */
+    size_t bytes; /* that were allocated */
+    ls_product_kernel *forward, *backward_input, *backward_weight;
 };
+
+/* a with its ready form in room, by all threads, or as it is. */
+ls_operand ls_gemm_make_ready(const ls_gemm *gemm, ls_operand a, void *room);
 
 /* The libraries, better ones later: the name, whether it is in this build (0 or 1), what it needs
  * to be there. A row's place is its kind, which checkpoints keep by name: it may move. */

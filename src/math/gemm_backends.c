@@ -57,8 +57,8 @@ void ls_gemm_destroy(ls_gemm *gemm) {
         gemm->destroy(gemm);
 }
 
-size_t ls_gemm_panel(const ls_gemm *gemm) {
-    return gemm->panel;
+ls_strips ls_gemm_strips(const ls_gemm *gemm, size_t out, size_t in) {
+    return (ls_strips){out, in, gemm->strip};
 }
 
 size_t ls_gemm_bytes(const ls_gemm *gemm) {

@@ -4,17 +4,14 @@
  * the rows beside it, where k is cut, and the instruction set (AVX2 or AVX-512). So the bits do not
  * depend on the machine, and a loop of three lines is the oracle.
  *
- * libxsmm's matrices are column-major: a row-major c[m, n] is its C[n, m], so that its A is our b.
- * Its kernels are vectors along the first of these. They read A where it lies, and are four times
- * slower where its columns lie pages apart: so A is always packed, a panel of PANEL values by STEP
- * steps of k that stays in the second cache. For nt, where A would have to be transposed, the rows
- * of our a take its place, and c's tile is formed as [n][row].
+ * libxsmm's matrices are column-major, and its kernels are vectors down a column of A and C: so A
+ * lies [k][outputs of a strip]. It is a strip of W for y, [row][output]. For dW, [input][output],
+ * it is dy, which is made ready in strips: as it was given its rows lie pages apart, which is four
+ * times slower. For dx there is no such matrix: its transpose is formed, with A = dy transposed,
+ * [output][row of a panel], which is made ready, too. B, whose elements are read one by one, is
+ * read where it lies.
  *
- * Packing reads memory in short pieces that lie pages apart, too slow to be done for each tile. So
- * what all tiles read is made ready before: x as [panel of rows][k][row of the panel], dy as [panel
- * of outputs][k][output of the panel].
- *
- * A panel is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
+ * A is never narrower than HALF: with up to 16 by 11 elements its kernels for AVX-512 (1.17)
  * keep several sums an element, which is no chain. From 17 on, with 1 to 40 columns and k up to
  * 300, all were compared with it, on both instruction sets.
  */
@@ -30,9 +27,13 @@
 #include "lockstep/base/error.h"
 #include "tiles.h"
 
-enum { PANEL = 64, HALF = 32, STEP = 256, VECTOR = 16 };
-enum { OUTPUTS = 128 };             /* of a panel of dy */
-enum { ROWS = 256, COLUMNS = 512 }; /* of a piece of c */
+enum { STRIP = 64, HALF = 32, STEP = 256, VECTOR = 16 };
+enum {
+    ROWS = 256,
+    OUTPUTS = 512
+};                             /* of a tile of y: with its rows of x it stays in a second cache */
+enum { WEIGHT_OUTPUTS = 256 }; /* of dW in one sum: 1024 took 1.1 times as long */
+enum { COLUMNS = 512 };        /* of what one kernel forms of dW or dx */
 
 /* A kernel's shape, in libxsmm's order. */
 typedef struct kernel_shape {
@@ -74,15 +75,15 @@ static void run(const kernel_shape *s, bool more, const float *a, const float *b
         plain(s, more, a, b, c);
 }
 
-/* How wide a panel is that holds so many values: no less than HALF, and whole vectors. */
-static size_t panel_of(size_t width) {
+/* How wide A is for so many values: no less than HALF, and whole vectors. */
+static size_t wide_for(size_t width) {
     return width <= HALF ? HALF : (width + VECTOR - 1) / VECTOR * VECTOR;
 }
 
-/* What a panel has beside `width` values a step: nobody reads what comes of it. */
-static void clear_rest(float *panel, size_t steps, size_t width, size_t wide) {
+/* What A has beside `width` values a step: nobody reads what comes of it. */
+static void clear_rest(float *a, size_t steps, size_t width, size_t wide) {
     for (size_t l = 0; width < wide && l < steps; l++)
-        memset(panel + l * wide + width, 0, (wide - width) * sizeof *panel);
+        memset(a + l * wide + width, 0, (wide - width) * sizeof *a);
 }
 
 /* ---- ready operands ---- */
@@ -94,130 +95,105 @@ static void transpose(size_t rows, size_t columns, const float *from, size_t fro
                    (libxsmm_blasint)from_row, (libxsmm_blasint)to_row);
 }
 
-static size_t room(const ls_gemm *gemm, size_t count, size_t terms, size_t segments) {
+static size_t room(const ls_gemm *gemm, ls_product_kind kind, size_t count, size_t terms,
+                   size_t segments) {
     (void)gemm;
     (void)segments;
-    return (count + HALF) * terms * sizeof(float);
+    return kind == LS_FORWARD ? 0 : (count + 2 * HALF) * terms * sizeof(float);
 }
 
-/* Where a panel of x or dy begins. */
-static float *panel_at(const ls_operand *a, size_t first) {
-    return (float *)a->ready + first * a->terms.first[a->terms.count];
-}
-
-static void make_x_ready(const ls_operand *a, const ls_operand_piece *piece, size_t term) {
-    const size_t wide = panel_of(piece->count);
-    float *const to = panel_at(a, piece->first) + term * wide;
-    clear_rest(to, piece->terms.count, piece->count, wide);
-    transpose(piece->count, piece->terms.count, a->at + piece->first * a->ld + term, a->ld, to,
-              wide);
-}
-
-static void make_dy_ready(const ls_operand *a, const ls_operand_piece *piece, size_t term) {
-    const size_t begin = piece->first / OUTPUTS * OUTPUTS;
-    const size_t wide = minimum(OUTPUTS, a->count - begin);
-    float *const to = panel_at(a, begin) + (piece->first - begin);
-    for (size_t k = term; k < term + piece->terms.count; k++)
-        memcpy(to + k * wide, a->at + k * a->ld + piece->first, piece->count * sizeof *to);
+/* A panel of sums of dy, [term][sum], from this term on. */
+static float *panel_at(const ls_operand *a, size_t first, size_t term) {
+    const size_t wide = wide_for(minimum(STRIP, a->count - first));
+    return (float *)a->ready + first * a->terms.first[a->terms.count] + term * wide;
 }
 
 static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece) {
     const size_t term = a->terms.first[piece->segment] + piece->terms.first;
+    const size_t n = piece->count, wide = wide_for(n);
+    float *const to = panel_at(a, piece->first, term);
     (void)gemm;
-    if (a->transposed)
-        make_dy_ready(a, piece, term);
+    clear_rest(to, piece->terms.count, n, wide);
+    if (a->kind == LS_BACKWARD_INPUT)
+        transpose(n, piece->terms.count, a->at + piece->first * a->ld + term, a->ld, to, wide);
     else
-        make_x_ready(a, piece, term);
+        for (size_t k = 0; k < piece->terms.count; k++)
+            memcpy(to + k * wide, a->at + (term + k) * a->ld + piece->first, n * sizeof *to);
 }
 
 /* ---- products ---- */
 
-/* Steps [k, k + step) of the sums of c, a panel of columns whose steps are packed. a is what those
- * steps of it are, as B of the kernel, ldb between its columns (or rows: op). */
-static void multiply(size_t rows, size_t width, size_t step, bool more, const float *panel, int op,
-                     const float *a, size_t ldb, float *c, size_t ldc) {
-    float sum[ROWS * PANEL] __attribute__((aligned(64)));
-    const size_t wide = panel_of(width);
+/* C[width, columns] of `step` steps: a has wide_for(width) values a step; ldb: between columns of b
+ * or, transposed (op), between its steps. */
+static void multiply(size_t width, size_t columns, size_t step, bool more, const float *a, int op,
+                     const float *b, size_t ldb, float *c, size_t ldc) {
+    float sum[COLUMNS * STRIP] __attribute__((aligned(64)));
+    const size_t wide = wide_for(width);
     if (width == wide) {
-        run(&(kernel_shape){wide, rows, step, wide, ldb, ldc, op}, more, panel, a, c);
+        run(&(kernel_shape){wide, columns, step, wide, ldb, ldc, op}, more, a, b, c);
         return;
     }
-    for (size_t r = 0; more && r < rows; r++)
-        memcpy(sum + r * wide, c + r * ldc, width * sizeof *sum);
-    run(&(kernel_shape){wide, rows, step, wide, ldb, wide, op}, more, panel, a, sum);
-    for (size_t r = 0; r < rows; r++)
-        memcpy(c + r * ldc, sum + r * wide, width * sizeof *sum);
+    for (size_t j = 0; more && j < columns; j++)
+        memcpy(sum + j * wide, c + j * ldc, width * sizeof *sum);
+    run(&(kernel_shape){wide, columns, step, wide, ldb, wide, op}, more, a, b, sum);
+    for (size_t j = 0; j < columns; j++)
+        memcpy(c + j * ldc, sum + j * wide, width * sizeof *sum);
 }
 
-/* Steps [k, k + step) of b's columns [column, column + width). */
-static void pack(const ls_product *p, size_t column, size_t width, size_t k, size_t step,
-                 float *panel) {
-    const size_t wide = panel_of(width);
-    clear_rest(panel, step, width, wide);
+/* Steps of a strip of W as A: where they lie, but for a strip that is too narrow. */
+static const float *strip_as_a(const float *strip, size_t width, size_t step, float *room_for_it) {
+    const size_t wide = wide_for(width);
+    if (width == wide)
+        return strip;
+    clear_rest(room_for_it, step, width, wide);
     for (size_t l = 0; l < step; l++)
-        memcpy(panel + l * wide, p->b + (k + l) * p->ldb + column, width * sizeof *panel);
+        memcpy(room_for_it + l * wide, strip + l * width, width * sizeof *strip);
+    return room_for_it;
 }
 
-static void nn(const ls_gemm *gemm, const ls_product *p) {
-    float panel[STEP * PANEL] __attribute__((aligned(64)));
-    const float *const a = ls_product_a(p);
+/* The sums of a piece of x are formed strip by strip while it is in the cache. */
+static void forward(const ls_gemm *gemm, const ls_product *p) {
+    float packed[STEP * STRIP] __attribute__((aligned(64)));
+    const float *const x = ls_product_a(p);
     (void)gemm;
     for (size_t k = 0; k < p->k; k += STEP)
-        for (size_t column = 0; column < p->n; column += PANEL) {
-            const size_t width = minimum(PANEL, p->n - column), step = minimum(STEP, p->k - k);
-            pack(p, column, width, k, step, panel);
-            for (size_t row = 0; row < p->m; row += ROWS)
-                multiply(minimum(ROWS, p->m - row), width, step, k > 0, panel,
-                         LIBXSMM_GEMM_FLAG_NONE, a + row * p->a->ld + k, p->a->ld,
-                         p->c + row * p->ldc + column, p->ldc);
+        for (size_t o = 0; o < p->n; o += STRIP) {
+            const size_t step = minimum(STEP, p->k - k);
+            const size_t width = ls_strips_width(&p->w, p->output + o);
+            const float *const strip = ls_product_strip(p, p->output + o, p->column + k);
+            multiply(width, p->m, step, k > 0, strip_as_a(strip, width, step, packed),
+                     LIBXSMM_GEMM_FLAG_NONE, x + k, p->a->ld, p->c + o, p->ldc);
         }
 }
 
-/* Steps [k, k + step) of c's columns [column, column + width), all of its rows: panel by panel of
- * dy. */
-static void tn_column(const ls_product *p, size_t column, size_t width, size_t k, size_t step) {
-    float panel[STEP * PANEL] __attribute__((aligned(64)));
-    const size_t term = p->a->terms.first[p->segment] + k;
-    pack(p, column, width, k, step, panel);
-    for (size_t row = 0; row < p->m;) {
-        const size_t begin = (p->first + row) / OUTPUTS * OUTPUTS;
-        const size_t wide = minimum(OUTPUTS, p->a->count - begin);
-        const size_t rows = minimum(begin + wide - p->first - row, p->m - row);
-        multiply(rows, width, step, k > 0, panel, LIBXSMM_GEMM_FLAG_TRANS_B,
-                 panel_at(p->a, begin) + term * wide + (p->first + row - begin), wide,
-                 p->c + row * p->ldc + column, p->ldc);
-        row += rows;
+/* Rows [row, row + rows) of dx, some of one panel: formed as [column][row]. What a kernel reads
+ * beside them is in the room, and nobody reads what comes of it. */
+static void input_panel(const ls_product *p, size_t row, size_t rows) {
+    float sum[COLUMNS * STRIP] __attribute__((aligned(64)));
+    const size_t first = p->first + row, begin = first / STRIP * STRIP;
+    const size_t lda = wide_for(minimum(STRIP, p->a->count - begin)), wide = wide_for(rows);
+    for (size_t o = 0; o < p->k; o += STRIP) {
+        const size_t width = ls_strips_width(&p->w, o);
+        run(&(kernel_shape){wide, p->n, width, lda, width, wide, LIBXSMM_GEMM_FLAG_NONE}, o > 0,
+            panel_at(p->a, begin, o) + (first - begin), ls_product_strip(p, o, p->column), sum);
     }
+    transpose(p->n, rows, sum, wide, p->c + row * p->ldc, p->ldc);
 }
 
-static void tn(const ls_gemm *gemm, const ls_product *p) {
+static void backward_input(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
-    for (size_t column = 0; column < p->n; column += PANEL)
+    for (size_t row = 0; row < p->m; row += STRIP)
+        input_panel(p, row, minimum(STRIP, p->m - row));
+}
+
+static void backward_weight(const ls_gemm *gemm, const ls_product *p) {
+    const size_t term = p->a->terms.first[p->segment];
+    (void)gemm;
+    for (size_t o = 0; o < p->m; o += p->strip)
         for (size_t k = 0; k < p->k; k += STEP)
-            tn_column(p, column, minimum(PANEL, p->n - column), k, minimum(STEP, p->k - k));
-}
-
-/* Rows [row, row + rows) of c, at most PANEL, columns [column, column + columns). */
-static void nt_piece(const ls_product *p, size_t row, size_t rows, size_t column, size_t columns) {
-    float sum[COLUMNS * PANEL] __attribute__((aligned(64)));
-    const size_t term = p->a->terms.first[p->segment], first = p->first + row;
-    const size_t wide = panel_of(minimum(PANEL, p->a->count - first));
-    const float *const a = panel_at(p->a, first) + term * wide;
-    for (size_t k = 0; k < p->k; k += STEP) {
-        size_t ldb = 0;
-        const float *const b = ls_product_b(p, column, k, &ldb);
-        run(&(kernel_shape){wide, columns, minimum(STEP, p->k - k), wide, ldb, wide,
-                            LIBXSMM_GEMM_FLAG_NONE},
-            k > 0, a + k * wide, b, sum);
-    }
-    transpose(columns, rows, sum, wide, p->c + row * p->ldc + column, p->ldc);
-}
-
-static void nt(const ls_gemm *gemm, const ls_product *p) {
-    (void)gemm;
-    for (size_t row = 0; row < p->m; row += PANEL)
-        for (size_t column = 0; column < p->n; column += COLUMNS)
-            nt_piece(p, row, minimum(PANEL, p->m - row), column, minimum(COLUMNS, p->n - column));
+            multiply(p->strip, p->n, minimum(STEP, p->k - k), k > 0,
+                     panel_at(p->a, p->first + o, term + k), LIBXSMM_GEMM_FLAG_TRANS_B,
+                     p->b + k * p->ldb, p->ldb, p->c + o / p->strip * p->ldc, p->strip);
 }
 
 static char *describe(char *buffer, size_t size) {
@@ -225,9 +201,9 @@ static char *describe(char *buffer, size_t size) {
     return buffer;
 }
 
-/* Whether kernels of a shape give the chain's bits; at most PANEL x 32 x STEP. */
+/* Whether kernels of a shape give the chain's bits; at most STRIP x 32 x STEP. */
 static bool is_chain(const kernel_shape *s) {
-    float a[PANEL * STEP], b[PANEL * STEP], got[PANEL * 32], want[PANEL * 32];
+    float a[STRIP * STEP], b[STRIP * STEP], got[STRIP * 32], want[STRIP * 32];
     for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
         a[i] = (float)(int)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
         b[i] = (float)(int)(i * 2246822519u % 1999) / 1000.0f - 1.0f;
@@ -256,9 +232,9 @@ static bool may_make_code(void) {
 /* Guards the rule about bits on the processor at hand. */
 static ls_status check(void) {
     static const kernel_shape shapes[] = {
-        {PANEL, 17, 144, PANEL, 150, PANEL, LIBXSMM_GEMM_FLAG_NONE},
+        {STRIP, 17, 144, STRIP, 150, 80, LIBXSMM_GEMM_FLAG_NONE},
         {HALF, 3, 256, HALF, 256, HALF, LIBXSMM_GEMM_FLAG_NONE},
-        {PANEL, 10, 33, PANEL, 64, PANEL, LIBXSMM_GEMM_FLAG_TRANS_B},
+        {STRIP, 10, 33, STRIP, 64, STRIP, LIBXSMM_GEMM_FLAG_TRANS_B},
         {HALF, 31, 8, HALF, 32, 40, LIBXSMM_GEMM_FLAG_TRANS_B},
     };
     if (libxsmm_get_target_archid() < LIBXSMM_X86_AVX2)
@@ -277,13 +253,14 @@ static ls_status check(void) {
 
 const ls_gemm ls_gemm_libxsmm = {.name = "libxsmm",
                                  .any_tile = true,
-                                 .forward_rows = PANEL,
-                                 .forward_out = COLUMNS,
-                                 .panel = STEP,
+                                 .forward_rows = ROWS,
+                                 .forward_out = OUTPUTS,
+                                 .weight_out = WEIGHT_OUTPUTS,
+                                 .strip = STRIP,
                                  .room = room,
                                  .make_ready = make_ready,
                                  .describe = describe,
                                  .check = check,
-                                 .nt = nt,
-                                 .nn = nn,
-                                 .tn = tn};
+                                 .forward = forward,
+                                 .backward_input = backward_input,
+                                 .backward_weight = backward_weight};

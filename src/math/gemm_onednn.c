@@ -12,8 +12,8 @@
  * orders. Never without one of them: oneDNN would emulate them, slower than float32.
  *
  * A right operand lies in pairs of terms (bf16.h), as kernels read it: in any other order they
- * would copy it at every call. So x takes the right one's place in a forward product, which forms c
- * transposed, and W, which is larger, is only rounded.
+ * would copy it at every call. W is one for y, of which two terms lie side by side in a strip, and
+ * dy for dW, whose strips are what kernels write.
  */
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,10 @@
 #include "onednn_kernels.h"
 #include "tiles.h"
 
-enum { ROWS = LS_ONEDNN_ROWS, COLUMNS = LS_ONEDNN_COLUMNS };
+enum { ROWS = LS_ONEDNN_ROWS, OUTPUTS = LS_ONEDNN_OUTPUTS, STRIP = LS_BF16_PANEL };
+/* Of dW in one sum: x is rounded for every tile, with 256 of them the sums took 1.3 times as long.
+ */
+enum { WEIGHT_OUTPUTS = 1024 };
 
 typedef struct onednn {
     ls_gemm gemm; /* first: what others see of it */
@@ -98,22 +101,23 @@ static size_t up_to(size_t n, size_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/* How many sums a ready operand has room for: x comes in panels, dy in what kernels read. */
-static size_t room_for(const ls_onednn *d, size_t count) {
-    const size_t height = ls_onednn_height(d);
-    return up_to(count, height > LS_BF16_PANEL ? height : LS_BF16_PANEL);
+/* How many sums a ready operand has room for: what kernels read, from any row on. */
+static size_t room_for(const ls_onednn *d, ls_product_kind kind, size_t count) {
+    return kind == LS_BACKWARD_WEIGHT ? up_to(count, STRIP) : count + ls_onednn_height(d);
 }
 
 /* A step is filled up by a third at most, but for the least one. */
-static size_t room(const ls_gemm *gemm, size_t count, size_t terms, size_t segments) {
-    return room_for(kernels_of(gemm), count) * (terms + terms / 3 + segments * ls_onednn_steps[0]) *
-           sizeof(ls_bf16);
+static size_t room(const ls_gemm *gemm, ls_product_kind kind, size_t count, size_t terms,
+                   size_t segments) {
+    return room_for(kernels_of(gemm), kind, count) *
+           (terms + terms / 3 + segments * ls_onednn_steps[0]) * sizeof(ls_bf16);
 }
 
 /* Where a step of sums from `first` on lies: before counts the filled up terms of those before. */
 static ls_bf16 *ready_at(const ls_onednn *d, const ls_operand *a, size_t before, size_t first,
                          const step *s) {
-    return (ls_bf16 *)a->ready + (before + s->before) * room_for(d, a->count) + first * s->length;
+    return (ls_bf16 *)a->ready + (before + s->before) * room_for(d, a->kind, a->count) +
+           first * s->length;
 }
 
 static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operand_piece *piece) {
@@ -126,11 +130,11 @@ static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operan
         ls_bf16 *const to = ready_at(d, a, before, piece->first, &s);
         if (s.k < piece->terms.first || s.k >= end)
             continue;
-        if (a->transposed)
-            ls_bf16_left_transposed(&(ls_bf16_block){
+        if (a->kind == LS_BACKWARD_WEIGHT)
+            ls_bf16_right(&(ls_bf16_block){
                 s.count, piece->count, a->at + term * a->ld + piece->first, a->ld, s.length, to});
         else
-            ls_bf16_right_transposed(&(ls_bf16_block){
+            ls_bf16_left(&(ls_bf16_block){
                 piece->count, s.count, a->at + piece->first * a->ld + term, a->ld, s.length, to});
     }
 }
@@ -142,93 +146,88 @@ LS_SIMD static void add_row(size_t n, const float *x, float *y) {
         y[i] += x[i];
 }
 
-/* c[height, width], rows of ldc, = or += what panels hold. */
+/* c[height, width], rows of ldc, = or += what a kernel has formed, rows of STRIP. */
 static void store(const float *from, bool more, size_t height, size_t width, float *c, size_t ldc) {
-    for (size_t j = 0; j < width; j += LS_BF16_PANEL) {
-        const size_t n = minimum(LS_BF16_PANEL, width - j);
-        for (size_t r = 0; r < height; r++)
-            if (more)
-                add_row(n, from + j * ROWS + r * LS_BF16_PANEL, c + r * ldc + j);
-            else
-                memcpy(c + r * ldc + j, from + j * ROWS + r * LS_BF16_PANEL, n * sizeof *c);
-    }
+    for (size_t r = 0; r < height; r++)
+        if (more)
+            add_row(width, from + r * STRIP, c + r * ldc);
+        else
+            memcpy(c + r * ldc, from + r * STRIP, width * sizeof *c);
 }
 
-/* c[width, height] = the transpose of what panels hold. */
-static void store_transposed(const float *from, size_t height, size_t width, float *c, size_t ldc) {
-    for (size_t j = 0; j < width; j++) {
-        const float *column = from + j / LS_BF16_PANEL * LS_BF16_PANEL * ROWS + j % LS_BF16_PANEL;
-        for (size_t r = 0; r < height; r++)
-            c[j * ldc + r] = column[r * LS_BF16_PANEL];
-    }
-}
-
-/* Rows [row, row + height) of c, columns [column, column + width): formed as [column][row]. */
-static void nt_piece(const ls_onednn *d, const ls_product *p, size_t row, size_t height,
-                     size_t column, size_t width) {
+/* One step of a tile of y: strip by strip while the step's part of x is in the cache. */
+static void forward_step(const ls_onednn *d, const ls_product *p, size_t before, const step *s) {
     ls_onednn_room *own = own_room(d);
-    const size_t before = filled_before(&p->a->terms, p->segment);
-    for (step s = first_step(p->k); is_step(&s); s = next_step(&s)) {
-        float *const c = s.k > 0 ? own->c : own->sums;
-        size_t ldb = 0;
-        const float *const b = ls_product_b(p, column, s.k, &ldb);
-        ls_bf16_left(&(ls_bf16_block){width, s.count, b, ldb, s.length, own->a});
-        ls_onednn_multiply(d, own, s.kind, width, height, own->a,
-                           ready_at(d, p->a, before, p->first + row, &s), c);
-        for (size_t j = 0; s.k > 0 && j < height; j += LS_BF16_PANEL)
-            add_row(width * LS_BF16_PANEL, own->c + j * ROWS, own->sums + j * ROWS);
-    }
-    store_transposed(own->sums, width, height, p->c + row * p->ldc + column, p->ldc);
-}
-
-static void nt(const ls_gemm *gemm, const ls_product *p) {
-    for (size_t row = 0; row < p->m; row += COLUMNS)
-        for (size_t column = 0; column < p->n; column += ROWS)
-            nt_piece(kernels_of(gemm), p, row, minimum(COLUMNS, p->m - row), column,
-                     minimum(ROWS, p->n - column));
-}
-
-/* One step of all rows of c's columns [column, column + width). */
-static void tn_column(const ls_onednn *d, const ls_product *p, size_t before, size_t column,
-                      size_t width, const step *s) {
-    ls_onednn_room *own = own_room(d);
-    ls_bf16_right(&(ls_bf16_block){s->count, width, p->b + s->k * p->ldb + column, p->ldb,
-                                   s->length, own->b});
-    for (size_t row = 0; row < p->m; row += ROWS) {
-        const size_t height = minimum(ROWS, p->m - row);
-        ls_onednn_multiply(d, own, s->kind, height, width,
-                           ready_at(d, p->a, before, p->first + row, s), own->b, own->c);
-        store(own->c, s->k > 0, height, width, p->c + row * p->ldc + column, p->ldc);
+    ls_bf16 *const x = ready_at(d, p->a, before, p->first, s);
+    for (size_t o = 0; o < p->n; o += STRIP) {
+        const size_t width = ls_strips_width(&p->w, p->output + o);
+        const float *const strip = ls_product_strip(p, p->output + o, p->column + s->k);
+        float *const sums = own->sums + o * ROWS;
+        ls_bf16_right(&(ls_bf16_block){s->count, width, strip, width, s->length, own->b});
+        ls_onednn_multiply(d, own, s->kind, p->m, x, own->b, s->k > 0 ? own->c : sums);
+        if (s->k > 0)
+            add_row(p->m * STRIP, own->c, sums);
     }
 }
 
-static void tn(const ls_gemm *gemm, const ls_product *p) {
+static void forward(const ls_gemm *gemm, const ls_product *p) {
     const ls_onednn *d = kernels_of(gemm);
     const size_t before = filled_before(&p->a->terms, p->segment);
-    for (size_t column = 0; column < p->n; column += COLUMNS)
-        for (step s = first_step(p->k); is_step(&s); s = next_step(&s))
-            tn_column(d, p, before, column, minimum(COLUMNS, p->n - column), &s);
+    for (step s = first_step(p->k); is_step(&s); s = next_step(&s))
+        forward_step(d, p, before, &s);
+    for (size_t o = 0; o < p->n; o += STRIP)
+        store(own_room(d)->sums + o * ROWS, false, p->m, minimum(STRIP, p->n - o), p->c + o,
+              p->ldc);
 }
 
-/* Rows [row, row + height) of c, at most ROWS. */
-static void nn_rows(const ls_onednn *d, const ls_product *p, size_t row, size_t height) {
-    ls_onednn_room *own = own_room(d);
-    const float *a = ls_product_a(p) + row * p->a->ld;
-    for (step s = first_step(p->k); is_step(&s); s = next_step(&s)) {
-        ls_bf16_left(&(ls_bf16_block){height, s.count, a + s.k, p->a->ld, s.length, own->a});
-        for (size_t column = 0; column < p->n; column += COLUMNS) {
-            const size_t width = minimum(COLUMNS, p->n - column);
-            ls_bf16_right(&(ls_bf16_block){s.count, width, p->b + s.k * p->ldb + column, p->ldb,
-                                           s.length, own->b});
-            ls_onednn_multiply(d, own, s.kind, height, width, own->a, own->b, own->c);
-            store(own->c, s.k > 0, height, width, p->c + row * p->ldc + column, p->ldc);
-        }
+/* One step of columns [column, column + width) of W, at most STRIP, as a right operand. The step
+ * may begin and end within a strip, at an even term. */
+static void input_operand(const ls_product *p, size_t column, size_t width, const step *s,
+                          ls_bf16 *to) {
+    for (size_t o = s->k, n = 0; o < s->k + s->count; o += n) {
+        const size_t strip = ls_strips_width(&p->w, o), rest = s->k + s->count - o;
+        const size_t at = o - s->k;
+        n = minimum(strip - o % STRIP, rest);
+        ls_bf16_right_transposed(&(ls_bf16_block){width, n, ls_product_strip(p, o, column), strip,
+                                                  n < rest ? n : s->length - at, to + at * STRIP});
     }
 }
 
-static void nn(const ls_gemm *gemm, const ls_product *p) {
-    for (size_t row = 0; row < p->m; row += ROWS)
-        nn_rows(kernels_of(gemm), p, row, minimum(ROWS, p->m - row));
+static void backward_input(const ls_gemm *gemm, const ls_product *p) {
+    const ls_onednn *d = kernels_of(gemm);
+    ls_onednn_room *own = own_room(d);
+    for (step s = first_step(p->k); is_step(&s); s = next_step(&s))
+        for (size_t column = 0; column < p->n; column += STRIP) {
+            const size_t width = minimum(STRIP, p->n - column);
+            input_operand(p, p->column + column, width, &s, own->b);
+            ls_onednn_multiply(d, own, s.kind, p->m, ready_at(d, p->a, 0, p->first, &s), own->b,
+                               own->c);
+            store(own->c, s.k > 0, p->m, width, p->c + column, p->ldc);
+        }
+}
+
+/* One step of columns [column, column + columns) of dW, all of its strips. */
+static void weight_step(const ls_onednn *d, const ls_product *p, size_t before, size_t column,
+                        size_t columns, const step *s) {
+    ls_onednn_room *own = own_room(d);
+    ls_bf16_left_transposed(&(ls_bf16_block){s->count, columns, p->b + s->k * p->ldb + column,
+                                             p->ldb, s->length, own->a});
+    for (size_t o = 0; o < p->m; o += p->strip) {
+        float *const c = p->c + o / p->strip * p->ldc + column * p->strip;
+        const bool whole = s->k == 0 && p->strip == STRIP && columns % ls_onednn_height(d) == 0;
+        ls_onednn_multiply(d, own, s->kind, columns, own->a,
+                           ready_at(d, p->a, before, p->first + o, s), whole ? c : own->c);
+        if (!whole)
+            store(own->c, s->k > 0, columns, p->strip, c, p->strip);
+    }
+}
+
+static void backward_weight(const ls_gemm *gemm, const ls_product *p) {
+    const ls_onednn *d = kernels_of(gemm);
+    const size_t before = filled_before(&p->a->terms, p->segment);
+    for (size_t column = 0; column < p->n; column += ROWS)
+        for (step s = first_step(p->k); is_step(&s); s = next_step(&s))
+            weight_step(d, p, before, column, minimum(ROWS, p->n - column), &s);
 }
 
 /* ---- creation ---- */
@@ -251,16 +250,17 @@ ls_status ls_gemm_onednn_create(ls_gemm **out) {
     LS_TRY(ls_alloc(1, sizeof *d, "bfloat16 tiles", &d));
     d->gemm = (ls_gemm){.name = "onednn",
                         .any_tile = true,
-                        .forward_rows = COLUMNS,
-                        .forward_out = ROWS,
-                        .panel = LS_ONEDNN_TERMS,
+                        .forward_rows = ROWS,
+                        .forward_out = OUTPUTS,
+                        .weight_out = WEIGHT_OUTPUTS,
+                        .strip = STRIP,
                         .room = room,
                         .make_ready = make_ready,
                         .describe = describe,
                         .destroy = destroy,
-                        .nt = nt,
-                        .nn = nn,
-                        .tn = tn};
+                        .forward = forward,
+                        .backward_input = backward_input,
+                        .backward_weight = backward_weight};
     const int threads = ls_math_threads();
     ls_math_set_threads(1); /* a kernel is made for as many threads as there are then */
     ls_status st = ls_onednn_open((size_t)threads, &d->kernels);

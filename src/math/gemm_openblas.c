@@ -1,6 +1,5 @@
-/* Tiles by OpenBLAS: one single-threaded cblas_sgemm each. */
+/* Tiles by OpenBLAS: one single-threaded cblas_sgemm each. W lies row by row. */
 #include <cblas.h>
-#include <stdint.h>
 
 #include "gemm_backend.h"
 #include "lockstep/math/math.h"
@@ -11,19 +10,17 @@ static void product(CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, const ls_product *p, c
                 (int)p->a->ld, from, (int)ldb, 0.0f, p->c, (int)p->ldc);
 }
 
-static void nt(const ls_gemm *gemm, const ls_product *p) {
-    size_t ldb = 0;
-    const float *b = ls_product_b(p, 0, 0, &ldb);
+static void forward(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
-    product(CblasNoTrans, CblasTrans, p, b, ldb);
+    product(CblasNoTrans, CblasTrans, p, ls_product_strip(p, p->output, p->column), p->w.in);
 }
 
-static void nn(const ls_gemm *gemm, const ls_product *p) {
+static void backward_input(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
-    product(CblasNoTrans, CblasNoTrans, p, p->b, p->ldb);
+    product(CblasNoTrans, CblasNoTrans, p, ls_product_strip(p, 0, p->column), p->w.in);
 }
 
-static void tn(const ls_gemm *gemm, const ls_product *p) {
+static void backward_weight(const ls_gemm *gemm, const ls_product *p) {
     (void)gemm;
     product(CblasTrans, CblasNoTrans, p, p->b, p->ldb);
 }
@@ -34,9 +31,9 @@ static ls_status check(void) {
 }
 
 const ls_gemm ls_gemm_openblas = {.name = "openblas",
-                                  .panel = SIZE_MAX,
+                                  .strip = 1,
                                   .describe = ls_math_blas,
                                   .check = check,
-                                  .nt = nt,
-                                  .nn = nn,
-                                  .tn = tn};
+                                  .forward = forward,
+                                  .backward_input = backward_input,
+                                  .backward_weight = backward_weight};

@@ -3,12 +3,18 @@
 #include "gemm_backend.h"
 #include "tiles.h"
 
+static size_t room_of(const ls_gemm *g, ls_product_kind kind, size_t count, size_t terms,
+                      size_t segments) {
+    return g->room != NULL ? g->room(g, kind, count, terms, segments) : 0;
+}
+
 size_t ls_gemm_room(const ls_gemm *g, size_t rows, size_t lanes, size_t in, size_t blocks,
                     size_t out) {
-    if (g->make_ready == NULL)
-        return 0;
-    const size_t x = g->room(g, rows, in, blocks), dy = g->room(g, out, rows, lanes);
-    return x > dy ? x : dy;
+    const size_t x = room_of(g, LS_FORWARD, rows, in, blocks);
+    const size_t dx = room_of(g, LS_BACKWARD_INPUT, rows, out, 1);
+    const size_t dw = room_of(g, LS_BACKWARD_WEIGHT, out, rows, lanes);
+    const size_t most = x > dx ? x : dx;
+    return most > dw ? most : dw;
 }
 
 static size_t pieces_of(size_t terms) {
@@ -24,8 +30,8 @@ static ls_operand_piece piece_at(const ls_operand *a, size_t sums, size_t segmen
                               (ls_tree_range){first, last ? terms - first : LS_PIECE_TERMS}};
 }
 
-static ls_operand make_ready(const ls_gemm *g, ls_operand a, void *room) {
-    if (g->make_ready == NULL)
+ls_operand ls_gemm_make_ready(const ls_gemm *g, ls_operand a, void *room) {
+    if (room_of(g, a.kind, a.count, a.terms.first[a.terms.count], a.terms.count) == 0)
         return a;
     a.ready = room;
     const size_t down = (a.count + LS_PIECE_SUMS - 1) / LS_PIECE_SUMS;
@@ -45,13 +51,13 @@ static ls_operand make_ready(const ls_gemm *g, ls_operand a, void *room) {
 
 ls_operand ls_gemm_ready_x(const ls_gemm *g, size_t rows, ls_segments columns, const float *x,
                            void *room) {
-    return make_ready(g, (ls_operand){x, columns.first[columns.count], rows, false, columns, NULL},
-                      room);
+    return ls_gemm_make_ready(
+        g, (ls_operand){LS_FORWARD, x, columns.first[columns.count], rows, columns, NULL}, room);
 }
 
 ls_operand ls_gemm_ready_dy(const ls_gemm *g, ls_segments rows, size_t out, const float *dy,
                             void *room) {
-    return make_ready(g, (ls_operand){dy, out, out, true, rows, NULL}, room);
+    return ls_gemm_make_ready(g, (ls_operand){LS_BACKWARD_WEIGHT, dy, out, out, rows, NULL}, room);
 }
 
 /* ---- whole products ---- */

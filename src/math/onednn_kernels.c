@@ -8,7 +8,7 @@
 #include "lockstep/base/memory.h"
 
 enum { HEIGHTS = LS_ONEDNN_HEIGHTS, STEPS = LS_ONEDNN_STEPS, PANEL = LS_BF16_PANEL };
-enum { ROWS = LS_ONEDNN_ROWS, COLUMNS = LS_ONEDNN_COLUMNS, TERMS = LS_ONEDNN_TERMS };
+enum { ROWS = LS_ONEDNN_ROWS, TERMS = LS_ONEDNN_TERMS, OUTPUTS = LS_ONEDNN_OUTPUTS };
 enum { A = LS_ONEDNN_A, B, C, SCRATCH, OPERANDS };
 
 static const size_t heights[HEIGHTS] = {32, 128};
@@ -45,12 +45,11 @@ static void run(const ls_onednn *d, ls_onednn_room *own, size_t s, size_t h, ls_
 }
 
 void ls_onednn_multiply(const ls_onednn *d, ls_onednn_room *own, size_t step, size_t height,
-                        size_t width, ls_bf16 *a, ls_bf16 *b, float *c) {
+                        ls_bf16 *a, ls_bf16 *b, float *c) {
     const size_t terms = ls_onednn_steps[step];
     for (size_t r = 0; r < height;) {
         const size_t rest = height - r, h = !d->smaller[step] || 4 * rest > 3 * heights[1] ? 1 : 0;
-        for (size_t j = 0; j < width; j += PANEL)
-            run(d, own, step, h, a + r * terms, b + j * terms, c + j * ROWS + r * PANEL);
+        run(d, own, step, h, a + r * terms, b, c + r * PANEL);
         r += heights[h];
     }
 }
@@ -125,9 +124,9 @@ static ls_status create_kernels(ls_onednn *d) {
 
 static ls_status create_room(const ls_onednn *d, ls_onednn_room *own) {
     LS_TRY(ls_alloc(ROWS * TERMS, sizeof *own->a, "bfloat16 tiles", &own->a));
-    LS_TRY(ls_alloc(COLUMNS * TERMS, sizeof *own->b, "bfloat16 tiles", &own->b));
-    LS_TRY(ls_alloc(ROWS * COLUMNS, sizeof *own->c, "bfloat16 tiles", &own->c));
-    LS_TRY(ls_alloc(ROWS * COLUMNS, sizeof *own->sums, "bfloat16 tiles", &own->sums));
+    LS_TRY(ls_alloc(TERMS * PANEL, sizeof *own->b, "bfloat16 tiles", &own->b));
+    LS_TRY(ls_alloc(ROWS * PANEL, sizeof *own->c, "bfloat16 tiles", &own->c));
+    LS_TRY(ls_alloc(ROWS * OUTPUTS, sizeof *own->sums, "bfloat16 tiles", &own->sums));
     LS_TRY(ls_alloc(d->scratch_bytes, 1, "bfloat16 tiles", &own->scratch));
     dnnl_status_t status = dnnl_stream_create(&own->stream, d->engine, dnnl_stream_default_flags);
     for (size_t s = 0; s < STEPS; s++)
@@ -180,7 +179,7 @@ static double fill_alike(ls_onednn_room *own, size_t terms) {
     }
     /* Rows that lie at no distance are the same row. */
     ls_bf16_left(&(ls_bf16_block){ROWS, terms, x, 0, terms, own->a});
-    ls_bf16_right_transposed(&(ls_bf16_block){COLUMNS, terms, y, 0, terms, own->b});
+    ls_bf16_right_transposed(&(ls_bf16_block){PANEL, terms, y, 0, terms, own->b});
     return sum;
 }
 
@@ -238,6 +237,6 @@ ls_status ls_onednn_open(size_t threads, ls_onednn *out) {
 }
 
 size_t ls_onednn_bytes(const ls_onednn *d) {
-    return d->n_rooms * (sizeof *d->rooms + (ROWS + COLUMNS) * TERMS * sizeof(ls_bf16) +
-                         2 * ROWS * COLUMNS * sizeof(float) + d->scratch_bytes);
+    return d->n_rooms * (sizeof *d->rooms + (ROWS + PANEL) * TERMS * sizeof(ls_bf16) +
+                         ROWS * (PANEL + OUTPUTS) * sizeof(float) + d->scratch_bytes);
 }

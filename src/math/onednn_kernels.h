@@ -13,8 +13,8 @@
 #include "bf16.h"
 #include "lockstep/base/status.h"
 
-/* Most rows and columns of c, and terms of a sum, of one call of ls_onednn_multiply. */
-enum { LS_ONEDNN_ROWS = 256, LS_ONEDNN_COLUMNS = 256, LS_ONEDNN_TERMS = 256 };
+/* Most rows of c and terms of a sum of one call of ls_onednn_multiply; outputs of a tile. */
+enum { LS_ONEDNN_ROWS = 256, LS_ONEDNN_TERMS = 256, LS_ONEDNN_OUTPUTS = 512 };
 
 /* The kernels: c[height, PANEL] = a[height, terms] b[terms, PANEL]. */
 enum { LS_ONEDNN_HEIGHTS = 2, LS_ONEDNN_STEPS = 4 };
@@ -30,9 +30,9 @@ typedef struct ls_onednn_kernel {
 /* What a thread works in. */
 typedef struct ls_onednn_room {
     ls_bf16 *a;  /* [ROWS, TERMS], as a left operand */
-    ls_bf16 *b;  /* [TERMS, COLUMNS], as a right one */
-    float *c;    /* [COLUMNS / PANEL][ROWS, PANEL] */
-    float *sums; /* the same, of several steps */
+    ls_bf16 *b;  /* [TERMS, PANEL], as a right one */
+    float *c;    /* [ROWS, PANEL] */
+    float *sums; /* [OUTPUTS / PANEL][ROWS, PANEL], of several steps */
     char *scratch;
     dnnl_stream_t stream;
     /* oneDNN's names for the above. */
@@ -58,10 +58,10 @@ size_t ls_onednn_bytes(const ls_onednn *d);
 /* AMX or AVX512-BF16. */
 const char *ls_onednn_processor(void);
 
-/* c = a b, of one step: height rows, in panels of ROWS rows as in a room, and width columns. Reads
- * a and writes c up to a multiple of ls_onednn_height rows, b and c up to whole panels. */
+/* c[height, PANEL] = a b, of one step. Reads a and writes c up to a multiple of ls_onednn_height
+ * rows, b and c up to a whole panel. */
 void ls_onednn_multiply(const ls_onednn *d, ls_onednn_room *own, size_t step, size_t height,
-                        size_t width, ls_bf16 *a, ls_bf16 *b, float *c);
+                        ls_bf16 *a, ls_bf16 *b, float *c);
 size_t ls_onednn_height(const ls_onednn *d);
 
 #endif

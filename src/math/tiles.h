@@ -24,9 +24,8 @@
  */
 #define LS_TILE_LANES_OUT ((size_t)128)
 #define LS_TILE_LANES_IN ((size_t)512)
-/* Of dW in one sum over all rows: tall, since what is read of x is the larger operand. */
-#define LS_TILE_TALL_OUT ((size_t)1024)
-#define LS_TILE_TALL_IN ((size_t)256)
+/* Columns of a tile of dW in one sum over all rows. */
+#define LS_TILE_SUM_IN ((size_t)256)
 
 static inline size_t minimum(size_t a, size_t b) {
     return a < b ? a : b;

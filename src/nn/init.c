@@ -2,7 +2,6 @@
 #include "lockstep/nn/init.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/base/random.h"
@@ -152,50 +151,45 @@ static void draw_quad(ls_random_key key, init_kind kind, double size, uint32_t r
         out[k] = size * (2.0 * (double)ls_random_unitf(bits[k]) - 1.0);
 }
 
-static size_t columns_of(const ls_param_spec *spec) {
-    return spec->dim[spec->rank - 1];
-}
-
-static void draw_all(const ls_param_spec *spec, ls_random_key key, init_kind kind, double size,
-                     size_t n_rows, float *w) {
-    const size_t columns = columns_of(spec), first = spec->first_column, end = first + columns;
+static void draw_all(const ls_param_spec *spec, const ls_strips *as, ls_random_key key,
+                     init_kind kind, double size, float *w) {
+    const size_t first = spec->first_column, end = first + as->in;
 #pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < n_rows; r++)
+    for (size_t r = 0; r < as->out; r++) {
+        float *row = w + ls_strips_at(as, r, 0);
+        const size_t apart = ls_strips_width(as, r);
         for (size_t c = first; c < end;) {
             double quad[4];
             draw_quad(key, kind, size, (uint32_t)r, (uint32_t)(c / 4), quad);
             do
-                w[r * columns + c - first] = (float)quad[c % 4];
+                row[(c - first) * apart] = (float)quad[c % 4];
             while (++c % 4 != 0 && c < end);
         }
+    }
 }
 
-static ls_status copy_values(const ls_param_spec *spec, const values_options *o, size_t n_rows,
-                             float *w) {
-    const size_t columns = columns_of(spec);
-    const size_t all = spec->all_columns > 0 ? spec->all_columns : columns;
-    if (o->values.count != n_rows * all)
+static ls_status copy_values(const ls_param_spec *spec, const ls_strips *as,
+                             const values_options *o, float *w) {
+    const size_t all = spec->all_columns > 0 ? spec->all_columns : as->in;
+    if (o->values.count != as->out * all)
         return ls_fail(LS_ERR_CONFIG, spec->name, "init: %zu values are given, %zu are needed",
-                       o->values.count, n_rows * all);
-    for (size_t r = 0; r < n_rows; r++)
-        memcpy(w + r * columns, o->values.values + r * all + spec->first_column,
-               columns * sizeof *w);
+                       o->values.count, as->out * all);
+    for (size_t r = 0; r < as->out; r++)
+        for (size_t c = 0; c < as->in; c++)
+            w[ls_strips_at(as, r, c)] = o->values.values[r * all + spec->first_column + c];
     return LS_OK;
 }
 
-ls_status ls_init_param(const ls_param_spec *spec, uint32_t seed, uint32_t index, float *w) {
+ls_status ls_init_param(const ls_param_spec *spec, const ls_strips *as, uint32_t seed,
+                        uint32_t index, float *w) {
     const init_type *type = (const init_type *)spec->init->row;
-    size_t n_rows = 1;
-    for (int i = 0; i + 1 < spec->rank; i++)
-        n_rows *= spec->dim[i];
     if (type->kind == VALUES)
-        return copy_values(spec, spec->init->options, n_rows, w);
+        return copy_values(spec, as, spec->init->options, w);
     double size = type->size(spec->init->options, (double)spec->fan_in, (double)spec->fan_out);
     if (type->kind == CONSTANT)
-        for (size_t i = 0; i < n_rows * columns_of(spec); i++)
+        for (size_t i = 0; i < as->out * as->in; i++)
             w[i] = (float)size;
     else
-        draw_all(spec, ls_random_key_make(seed, LS_RANDOM_INIT, index), type->kind, size, n_rows,
-                 w);
+        draw_all(spec, as, ls_random_key_make(seed, LS_RANDOM_INIT, index), type->kind, size, w);
     return LS_OK;
 }

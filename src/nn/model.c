@@ -44,6 +44,13 @@ static ls_status plan_layer(ls_model *m, size_t i, const ls_choice *config, cons
     return LS_OK;
 }
 
+/* What is no matrix is one row. */
+static ls_strips strips_of(const ls_layer *l, const ls_param_spec *spec, size_t count) {
+    if (spec->multiplies)
+        return ls_gemm_strips(l->gemm, spec->dim[0], spec->dim[1]);
+    return spec->rank == 2 ? (ls_strips){spec->dim[0], spec->dim[1], 1} : (ls_strips){1, count, 1};
+}
+
 static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_param *param) {
     snprintf(param->name, sizeof param->name, "%u_%s/%s", (unsigned)l->index, l->type->row.name,
              spec->name);
@@ -55,6 +62,7 @@ static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_para
     }
     param->first_column = spec->first_column;
     param->all_columns = spec->all_columns > 0 ? spec->all_columns : spec->dim[1];
+    param->strips = strips_of(l, spec, param->count);
 }
 
 static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
@@ -64,20 +72,6 @@ static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
 
 size_t ls_param_all(const ls_param *param) {
     return param->rank == 2 ? param->dim[0] * param->all_columns : param->count;
-}
-
-float *ls_param_at(const ls_param *param, float *array, size_t row, size_t column,
-                   size_t *together) {
-    size_t first = 0, width = param->dim[1], i = 0;
-    if (param->panels != NULL) {
-        const size_t *edge = param->panels->first;
-        while (edge[i + 1] <= column)
-            i++;
-        first = edge[i];
-        width = edge[i + 1] - first;
-    }
-    *together = width - (column - first);
-    return array + first * param->dim[0] + row * width + (column - first);
 }
 
 /* Gives every parameter its place in the slab: the one that is spread over the ranks the last. */
@@ -97,9 +91,7 @@ static void place_params(ls_model *m) {
     m->shared_floats = m->slab_floats;
     if (m->sharded == NULL)
         return;
-    ls_param *sharded = &m->params[m->sharded - m->params];
-    sharded->panels = &m->panels;
-    place_param(m, &m->layers[m->front - 1], 0, sharded);
+    place_param(m, &m->layers[m->front - 1], 0, &m->params[m->sharded - m->params]);
 }
 
 /* Cuts every shared span into blocks; a block never holds parts of two parameters. */
@@ -147,31 +139,12 @@ bool ls_model_can_shard(const ls_choice_list *config) {
     return config->count > 0 && type_of(config, front_of(config) - 1)->columns == LS_COLUMNS_SUMMED;
 }
 
-/* Cuts blocks of columns into panels, counted from the first column that is here. */
-static ls_status cut_panels(ls_model *m, const ls_segments *blocks) {
-    const size_t *edge = blocks->first, most = ls_gemm_panel(m->gemm);
-    size_t n = 0;
-    for (size_t b = 0; b < blocks->count; b++)
-        n += (edge[b + 1] - edge[b] - 1) / most + 1;
-    LS_TRY(ls_alloc(n + 1, sizeof *m->panel_edge, "model", &m->panel_edge));
-    m->panels = (ls_segments){n, m->panel_edge};
-    n = 0;
-    for (size_t b = 0; b < blocks->count; b++)
-        for (size_t rest = edge[b + 1] - edge[b]; rest > 0; n++) {
-            const size_t width = rest < most ? rest : most;
-            m->panel_edge[n + 1] = m->panel_edge[n] + width;
-            rest -= width;
-        }
-    return LS_OK;
-}
-
 /* Plans the front once more, for these columns only. */
 static ls_status keep_columns(ls_model *m, const ls_choice_list *config,
-                              const ls_segments *blocks) {
-    const size_t first = blocks->first[0], count = blocks->first[blocks->count] - first;
+                              const ls_tree_range *columns) {
+    const size_t first = columns->first, count = columns->count;
     const ls_shape in = {1, {count}};
     const size_t all = m->in_size;
-    LS_TRY(cut_panels(m, blocks));
     m->front = front_of(config);
     m->in_size = count;
     for (size_t i = 0; i < m->front; i++) {
@@ -199,7 +172,7 @@ static ls_status keep_columns(ls_model *m, const ls_choice_list *config,
 }
 
 static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
-                            const ls_shape *in, const ls_segments *columns) {
+                            const ls_shape *in, const ls_tree_range *columns) {
     LS_TRY(plan_layers(m, config, in));
     m->in_size = ls_shape_size(in);
     if (columns != NULL)
@@ -216,7 +189,7 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
 }
 
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          const ls_segments *columns, const ls_gemm *gemm, ls_model **out) {
+                          const ls_tree_range *columns, const ls_gemm *gemm, ls_model **out) {
     ls_model *m;
     LS_TRY(ls_alloc(1, sizeof *m, "model", &m));
     m->gemm = gemm;
@@ -253,7 +226,6 @@ void ls_model_destroy(ls_model *m) {
     ls_free(m->plans);
     ls_free(m->params);
     ls_free(m->block_edge);
-    ls_free(m->panel_edge);
     if (!m->weights_are_lent)
         ls_free(m->weights);
     ls_free(m);
@@ -266,48 +238,34 @@ void ls_model_move(ls_model *m, float *slab) {
     m->weights_are_lent = true;
 }
 
-/* Panel by panel, as if each were all columns that are here. */
-static ls_status init_panels(const ls_param_spec *spec, const ls_segments *panels, uint32_t seed,
-                             uint32_t p, float *w) {
-    for (size_t i = 0; i < panels->count; i++) {
-        ls_param_spec part = *spec;
-        part.first_column += panels->first[i];
-        part.dim[1] = panels->first[i + 1] - panels->first[i];
-        LS_TRY(ls_init_param(&part, seed, p, w + panels->first[i] * part.dim[0]));
-    }
-    return LS_OK;
-}
-
-static ls_status init_param(const ls_model *m, const ls_param_spec *spec, uint32_t seed,
-                            uint32_t p) {
-    const ls_param *param = &m->params[p];
-    float *w = m->weights + param->offset;
-    if (param->panels != NULL)
-        return init_panels(spec, param->panels, seed, p, w);
-    return ls_init_param(spec, seed, p, w);
-}
-
 ls_status ls_model_init(ls_model *m, uint32_t seed) {
     uint32_t p = 0;
     for (size_t i = 0; i < m->n_layers; i++)
         for (size_t k = 0; k < m->layers[i].n_params; k++, p++) {
-            ls_status st = init_param(m, &m->plans[i].param[k], seed, p);
+            const ls_param *param = &m->params[p];
+            ls_status st = ls_init_param(&m->plans[i].param[k], &param->strips, seed, p,
+                                         m->weights + param->offset);
             if (st != LS_OK)
-                return ls_fail_in(st, m->params[p].name);
+                return ls_fail_in(st, param->name);
         }
     return LS_OK;
 }
 
-/* Row by row where it lies in panels. */
-static void add_param(ls_hasher *h, const ls_param *param, float *w) {
-    if (param->panels == NULL) {
+/* Row by row, whatever way it lies. */
+static void add_param(ls_hasher *h, const ls_param *param, const float *w) {
+    enum { MOST = 1024 };
+    const ls_strips *s = &param->strips;
+    if (s->width == 1) {
         ls_hasher_add(h, w, param->count * sizeof *w);
         return;
     }
-    for (size_t r = 0; r < param->dim[0]; r++)
-        for (size_t c = 0, n = 0; c < param->dim[1]; c += n) {
-            const float *at = ls_param_at(param, w, r, c, &n);
-            ls_hasher_add(h, at, n * sizeof *at);
+    for (size_t r = 0; r < s->out; r++)
+        for (size_t c = 0, n = 0; c < s->in; c += n) {
+            const float *from = w + ls_strips_at(s, r, c);
+            float row[MOST];
+            for (n = 0; n < MOST && c + n < s->in; n++)
+                row[n] = from[n * ls_strips_width(s, r)];
+            ls_hasher_add(h, row, n * sizeof *row);
         }
 }
 

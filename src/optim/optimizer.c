@@ -16,15 +16,6 @@ const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer) {
     return (const ls_optimizer_type *)optimizer->row; /* the row is the first member */
 }
 
-static void fetch(const float *x, size_t n) {
-    enum { LINE = 16 };
-    for (size_t i = 0; i < n + LINE; i += LINE)
-        __builtin_prefetch(x + i, 1);
-}
-
-/* Rows of a tile are too short for the processor to foresee: they are fetched so many ahead. */
-enum { AHEAD = 2 };
-
 void ls_optimizer_update_rectangle(const ls_choice *optimizer, uint64_t step,
                                    const ls_rectangle *at, float *w, const float *g,
                                    float *const *slot) {
@@ -36,11 +27,6 @@ void ls_optimizer_update_rectangle(const ls_choice *optimizer, uint64_t step,
         float *own[LS_OPTIMIZER_SLOTS_MAX] = {0};
         for (size_t k = 0; k < type->n_slots; k++)
             own[k] = slot[k] + row;
-        if (r + AHEAD < at->rows) {
-            fetch(w + row + AHEAD * at->columns, at->width);
-            for (size_t k = 0; k < type->n_slots; k++)
-                fetch(own[k] + AHEAD * at->columns, at->width);
-        }
         type->update(numbers, at->width, w + row, g + r * at->width, own);
     }
 }

@@ -153,10 +153,10 @@ float *ls_features_dy(ls_features *f) {
 void ls_features_backward(ls_features *f, ls_tile_use *use, void *context) {
     ls_exchange_go_round(f->exchange, &(ls_exchange_round){.gathers = true});
     const size_t edge[2] = {0, f->rows};
+    const ls_segments columns = {f->blocks.mine.count, f->edge};
     const ls_operand dy =
         ls_gemm_ready_dy(f->model->gemm, (ls_segments){1, edge}, f->units, f->dy, f->room);
-    ls_gemm_backward_columns(f->model->gemm, &f->blocks, &f->model->panels, f->input, &dy, use,
-                             context);
+    ls_gemm_backward_columns(f->model->gemm, &f->blocks, &columns, f->input, &dy, use, context);
 }
 
 ls_exchange *ls_features_exchange(const ls_features *f) {

@@ -19,13 +19,18 @@ static int rank_of(const ls_mover *m) {
     return m->comm != NULL ? ls_comm_rank(m->comm) : 0;
 }
 
+/* Behind the piece in the buffer: as it lies in memory, a rank's part of it from the begin on. */
+static float *travelling(const ls_mover *m) {
+    return m->buffer + PIECE_FLOATS;
+}
+
 /* Passes one rank's share of a piece, floats [first, end) of it, between its memory and rank 0's
  * buffer, where it has its place. */
 static void pass_share(const ls_mover *m, const ls_param *param, const ls_piece *piece,
                        size_t first, size_t end, int owner, held h) {
     int rank = rank_of(m);
     bool here = rank == owner;
-    float *dense = m->buffer + (rank == 0 ? first : 0);
+    float *dense = travelling(m) + (rank == 0 ? first : 0);
     size_t bytes = (end - first) * sizeof *dense;
     /* Where the parameter's float 0 would be: the held range need not begin with it. */
     size_t origin = h.range.first > param->offset ? h.range.first - param->offset : 0;
@@ -44,6 +49,8 @@ static void pass_share(const ls_mover *m, const ls_param *param, const ls_piece 
 static void pass_piece(const ls_mover *m, const ls_param *param, const ls_piece *piece, bool all,
                        held h) {
     int owners = all ? 1 : ls_comm_size(m->comm);
+    if (rank_of(m) == 0 && !m->save)
+        ls_piece_turn(param, piece, travelling(m), m->buffer, piece->columns, false);
     for (int r = 0; r < owners; r++) {
         ls_tree_range own = all ? h.range : ls_exchange_owned(m->exchange, r);
         size_t begin = own.first, stop = own.first + own.count, end = param->offset + param->count;
@@ -56,46 +63,31 @@ static void pass_piece(const ls_mover *m, const ls_param *param, const ls_piece 
         if (first < last && (r == rank_of(m) || rank_of(m) == 0))
             pass_share(m, param, piece, first, last, r, h);
     }
+    if (rank_of(m) == 0 && m->save)
+        ls_piece_turn(param, piece, travelling(m), m->buffer, piece->columns, true);
 }
 
-/* The columns of a piece that rank r has, where columns are spread. Copies them between its array
- * and dense[rows][stride], where the first of them is dense[0]. */
-static void copy_columns(const ls_param *param, const ls_piece *piece, ls_tree_range columns,
-                         float *array, float *dense, size_t stride, bool to_dense) {
-    for (size_t r = 0; r < piece->rows; r++)
-        for (size_t done = 0, n = 0; done < columns.count; done += n) {
-            const size_t column = columns.first + done - param->first_column;
-            float *at = ls_param_at(param, array, piece->row + r, column, &n);
-            float *to = dense + r * stride + done;
-            n = n < columns.count - done ? n : columns.count - done;
-            memcpy(to_dense ? to : at, to_dense ? at : to, n * sizeof *at);
-        }
-}
-
-/* Passes rank r's columns of a piece; what travels lies behind the piece in rank 0's buffer. */
+/* Passes rank r's columns of a piece, of an array whose columns are spread. */
 static void pass_columns_of(const ls_mover *m, const ls_param *param, const ls_piece *piece, int r,
                             ls_tree_range columns, float *array) {
     const int rank = rank_of(m);
-    const size_t bytes = piece->rows * columns.count * sizeof(float);
-    float *place = m->buffer + columns.first - piece->column, *travels = m->buffer + PIECE_FLOATS;
-    if (r == 0) {
-        copy_columns(param, piece, columns, array, place, piece->columns, m->save);
-        return;
-    }
-    const ls_param whole_rows = {.dim = {0, columns.count}, .first_column = columns.first};
-    const ls_piece all_rows = {.rows = piece->rows};
+    const ls_piece part = {piece->row, piece->rows, columns.first, columns.count};
+    const ls_piece local = {piece->row, piece->rows, columns.first - param->first_column,
+                            columns.count};
+    const size_t floats = part.rows * part.columns;
+    float *travels = travelling(m), *place = m->buffer + columns.first - piece->column;
     if (rank == r && m->save)
-        copy_columns(param, piece, columns, array, travels, columns.count, true);
+        ls_piece_copy(param, &local, 0, floats, array, 0, travels, true);
     if (rank == 0 && !m->save)
-        copy_columns(&whole_rows, &all_rows, columns, travels, place, piece->columns, false);
-    if (rank == (m->save ? r : 0))
-        ls_send(m->comm, travels, bytes, m->save ? 0 : r);
-    else
-        ls_receive(m->comm, travels, bytes, m->save ? r : 0);
+        ls_piece_turn(param, &part, travels, place, piece->columns, false);
+    if (r != 0 && rank == (m->save ? r : 0))
+        ls_send(m->comm, travels, floats * sizeof *travels, m->save ? 0 : r);
+    if (r != 0 && rank == (m->save ? 0 : r))
+        ls_receive(m->comm, travels, floats * sizeof *travels, m->save ? r : 0);
     if (rank == 0 && m->save)
-        copy_columns(&whole_rows, &all_rows, columns, travels, place, piece->columns, true);
+        ls_piece_turn(param, &part, travels, place, piece->columns, true);
     if (rank == r && !m->save)
-        copy_columns(param, piece, columns, array, travels, columns.count, false);
+        ls_piece_copy(param, &local, 0, floats, array, 0, travels, false);
 }
 
 static void pass_columns(const ls_mover *m, const ls_param *param, const ls_piece *piece,
@@ -115,14 +107,14 @@ static void pass_columns(const ls_mover *m, const ls_param *param, const ls_piec
 }
 
 static bool is_spread(const ls_param *param) {
-    return param->panels != NULL;
+    return param->all_columns != param->dim[1];
 }
 
 /* The array as the file has it. */
 static ls_param whole_of(const ls_param *param) {
     ls_param whole = *param;
     if (is_spread(param)) {
-        whole.dim[1] = param->all_columns;
+        whole.dim[1] = whole.strips.in = param->all_columns;
         whole.count = ls_param_all(param);
     }
     return whole;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "lockstep/nn/model.h"
+#include "lockstep/train/checkpoint.h"
 
 typedef struct ls_piece {
     size_t row, rows, column, columns;
@@ -25,13 +26,18 @@ size_t ls_array_columns(const ls_param *param);
 /* The piece that follows; of {0} the first. False after the last. */
 bool ls_piece_next(const ls_param *param, ls_piece *piece);
 
-/* How many of the piece's floats lie before float `flat` of the array, both counted row by row: the
- * floats [a, b) of the array are the piece's [before(a), before(b)). */
+/* How many of the piece's floats lie before float `flat` of the array, both counted as they lie in
+ * memory: the floats [a, b) of the array are the piece's [before(a), before(b)). */
 size_t ls_piece_before(const ls_param *param, const ls_piece *piece, size_t flat);
 
-/* Copies floats [first, end) of the piece, counted row by row, to or from dense[0..end - first);
- * array[0] is the array's float `origin`. */
+/* Copies floats [first, end) of the piece, counted as they lie in memory, to or from
+ * dense[0..end - first); array[0] is the array's float `origin`. */
 void ls_piece_copy(const ls_param *param, const ls_piece *piece, size_t first, size_t end,
                    float *array, size_t origin, float *dense, bool to_dense);
+
+/* Copies a whole piece between dense[], where it is as in memory, and rows[rows][stride], as files
+ * have it. */
+void ls_piece_turn(const ls_param *param, const ls_piece *piece, float *dense, float *rows,
+                   size_t stride, bool to_rows);
 
 #endif

@@ -209,11 +209,9 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
-/* A tile of the gradient updates its part of the weights, which begins at float `first` of them and
- * has rows of `columns`. */
-static void update_tile(const ls_run *run, const ls_tile *t, size_t first, size_t columns,
-                        float *weights, float *const *slot) {
-    const ls_rectangle at = {first, t->rows, t->width, columns};
+/* A tile of the gradient updates its part of the weights. */
+static void update_tile(const ls_run *run, const ls_tile *t, float *weights, float *const *slot) {
+    const ls_rectangle at = {t->first, t->count, t->floats, t->stride};
     ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, &at, weights,
                                   t->tile, slot);
 }
@@ -221,21 +219,15 @@ static void update_tile(const ls_run *run, const ls_tile *t, size_t first, size_
 static void update_spread_tile(void *context, const ls_tile *t) {
     const ls_run *run = context;
     const ls_model *m = run->t->model;
-    float *const weights = m->weights + m->sharded->offset;
-    size_t rest = 0;
-    const float *from = ls_param_at(m->sharded, weights, t->first_row, t->first_column, &rest);
-    const float *below = ls_param_at(m->sharded, weights, t->first_row + 1, t->first_column, &rest);
-    update_tile(run, t, (size_t)(from - weights), (size_t)(below - from), weights,
-                run->optimizer.sharded);
+    update_tile(run, t, m->weights + m->sharded->offset, run->optimizer.sharded);
 }
 
-static void update_own_tile(void *context, size_t offset, size_t columns, const ls_tile *t) {
+static void update_own_tile(void *context, size_t offset, const ls_tile *t) {
     const ls_run *run = context;
     float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
     for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
         slot[k] = run->optimizer.slot[k] + offset;
-    update_tile(run, t, t->first_row * columns + t->first_column, columns,
-                run->t->model->weights + offset, slot);
+    update_tile(run, t, run->t->model->weights + offset, slot);
 }
 
 /* Where nobody else has gradients to add. */

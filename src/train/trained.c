@@ -222,11 +222,12 @@ static ls_status spread_columns(ls_trained *t, size_t inputs, size_t ranks, size
 ls_status ls_trained_plan_model(ls_trained *t, size_t inputs, size_t ranks, size_t rank) {
     ls_shape in = {1, {inputs}};
     const ls_loss_type *loss = ls_loss_type_of(&t->config.loss);
-    ls_segments columns, *some = NULL;
+    ls_tree_range columns, *some = NULL;
     LS_TRY(ls_trained_check_ranks(t, inputs, ranks));
     if (t->config.parallel.strategy == LS_STRATEGY_FEATURES) {
         LS_TRY(spread_columns(t, inputs, ranks, rank));
-        columns = (ls_segments){t->spread.mine.count, t->spread.edge};
+        const size_t *edge = t->spread.edge, end = edge[t->spread.mine.count];
+        columns = (ls_tree_range){edge[0], end - edge[0]};
         some = &columns;
     }
     LS_TRY(ls_model_create(&t->config.model, &t->config.loss, &in, some, t->gemm, &t->model));

@@ -34,29 +34,13 @@ static float *columns_of(const float *all, size_t rows, size_t first, size_t las
     return some;
 }
 
-/* The panels of blocks[n + 1], columns of this rank; returns how many. */
-static size_t cut_panels(const size_t *blocks, size_t n, size_t *panels) {
-    const size_t most = ls_gemm_panel(gemm);
-    size_t count = 0;
-    panels[0] = 0;
-    for (size_t b = 0; b < n; b++)
-        while (panels[count] < blocks[b + 1]) {
-            const size_t rest = blocks[b + 1] - panels[count];
-            panels[count + 1] = panels[count] + (rest < most ? rest : most);
-            count++;
-        }
-    return count;
-}
-
-/* The same matrix, panel after panel. */
-static float *in_panels(const float *w, size_t rows, const size_t *blocks, size_t n) {
-    const size_t columns = blocks[n];
-    size_t panels[COLUMNS + 1], at = 0, count = cut_panels(blocks, n, panels);
-    float *to = room(rows * columns);
-    for (size_t i = 0; i < count; i++)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = panels[i]; c < panels[i + 1]; c++)
-                to[at++] = w[r * columns + c];
+/* A matrix[OUT, columns] as the library wants it. */
+static float *in_strips(const float *w, size_t columns) {
+    const ls_strips as = ls_gemm_strips(gemm, OUT, columns);
+    float *to = room(OUT * columns);
+    for (size_t o = 0; o < OUT; o++)
+        for (size_t c = 0; c < columns; c++)
+            to[ls_strips_at(&as, o, c)] = w[o * columns + c];
     return to;
 }
 
@@ -100,14 +84,14 @@ static size_t forward(const arrays *a, size_t first, size_t last, ls_tree_range 
         local[i - first] = edge[i] - edge[first];
     for (size_t k = 0; k < n; k++)
         z[k] = room(ROWS * OUT);
-    float *panels = in_panels(w, OUT, local, last - first);
+    float *strips = in_strips(w, local[last - first]);
     void *operands = operands_room(last - first, local[last - first]);
     const ls_operand ready =
         ls_gemm_ready_x(gemm, ROWS, (ls_segments){last - first, local}, x, operands);
-    ls_gemm_forward_columns(gemm, &blocks, OUT, &ready, panels, z);
+    ls_gemm_forward_columns(gemm, &blocks, OUT, &ready, strips, z);
     ls_lanes_free(&blocks);
     ls_free(operands);
-    ls_free(panels);
+    ls_free(strips);
     ls_free(x);
     ls_free(w);
     return n;
@@ -172,40 +156,41 @@ static void sharing_does_not_matter(void **state) {
     arrays_free(&a);
 }
 
-/* Where the tiles go; each element comes once. */
-typedef struct gradient {
-    float *dw;
-    size_t columns;
-} gradient;
-
+/* Each element comes once. */
 static void keep(void *context, const ls_tile *t) {
-    const gradient *g = context;
-    for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->width; c++) {
-            float *to = g->dw + (t->first_row + r) * g->columns + t->first_column + c;
-            *to = *to == 0 ? t->tile[r * t->width + c] : NAN;
+    float *dw = context;
+    for (size_t r = 0; r < t->count; r++)
+        for (size_t j = 0; j < t->floats; j++) {
+            float *to = dw + t->first + r * t->stride + j;
+            *to = *to == 0 ? t->tile[r * t->floats + j] : NAN;
         }
 }
 
+/* [OUT, columns of these blocks]. */
 static float *backward(const arrays *a, size_t first, size_t last, int threads) {
     float *x = columns_of(a->x, ROWS, first, last);
-    gradient g = {room(OUT * (edge[last] - edge[first])), edge[last] - edge[first]};
+    const size_t columns = edge[last] - edge[first];
+    const ls_strips as = ls_gemm_strips(gemm, OUT, columns);
+    float *strips = room(OUT * columns), *dw = room(OUT * columns);
     size_t local[BLOCKS + 1];
     ls_lanes blocks;
     use_threads(threads);
     OK(ls_lanes_create(BLOCKS, (ls_tree_range){first, last - first}, &blocks));
-    for (size_t i = first; i <= last; i++)
-        local[i - first] = edge[i] - edge[first];
-    size_t panels[COLUMNS + 1];
-    const ls_segments cut = {cut_panels(local, last - first, panels), panels};
-    void *operands = operands_room(last - first, local[last - first]);
+    void *operands = operands_room(last - first, columns);
     const ls_operand ready =
         ls_gemm_ready_dy(gemm, (ls_segments){1, (size_t[]){0, ROWS}}, OUT, a->dy, operands);
-    ls_gemm_backward_columns(gemm, &blocks, &cut, x, &ready, keep, &g);
+    for (size_t i = first; i <= last; i++)
+        local[i - first] = edge[i] - edge[first];
+    const ls_segments cut = {last - first, local};
+    ls_gemm_backward_columns(gemm, &blocks, &cut, x, &ready, keep, strips);
+    for (size_t o = 0; o < OUT; o++)
+        for (size_t c = 0; c < columns; c++)
+            dw[o * columns + c] = strips[ls_strips_at(&as, o, c)];
     ls_lanes_free(&blocks);
     ls_free(operands);
+    ls_free(strips);
     ls_free(x);
-    return g.dw;
+    return dw;
 }
 
 static void gradients(void **state) {

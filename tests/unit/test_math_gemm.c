@@ -73,6 +73,12 @@ static void arrays_free(arrays *a) {
     ls_free(a->operands);
 }
 
+/* Element [o, i] of a matrix that lies as the library wants it. */
+static size_t place(const arrays *a, size_t o, size_t i) {
+    const ls_strips s = ls_gemm_strips(gemm, a->out, a->in);
+    return ls_strips_at(&s, o, i);
+}
+
 /* Adds a b to a sum and |a b| to its size. */
 typedef struct exact {
     double sum, size;
@@ -97,19 +103,19 @@ static void check_forward(const arrays *a, const float *bias) {
         for (size_t o = 0; o < a->out; o++) {
             exact e = {0};
             for (size_t i = 0; i < a->in; i++)
-                add(&e, (double)a->x[r * a->in + i], (double)a->w[o * a->in + i]);
+                add(&e, (double)a->x[r * a->in + i], (double)a->w[place(a, o, i)]);
             add(&e, bias != NULL ? (double)bias[o] : 0, 1);
             check("forward", a, r * a->out + o, a->y[r * a->out + o], e, a->in + 1);
         }
 }
 
 static void check_backward_input(const arrays *a) {
-    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, NULL);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, a->operands, NULL);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t i = 0; i < a->in; i++) {
             exact e = {0};
             for (size_t o = 0; o < a->out; o++)
-                add(&e, (double)a->dy[r * a->out + o], (double)a->w[o * a->in + i]);
+                add(&e, (double)a->dy[r * a->out + o], (double)a->w[place(a, o, i)]);
             check("backward to input", a, r * a->in + i, a->dx[r * a->in + i], e, a->out);
         }
 }
@@ -127,7 +133,7 @@ static void check_backward_weight(const arrays *a, const ls_lanes *lanes) {
             e = (exact){0};
             for (size_t r = 0; r < ROWS; r++)
                 add(&e, (double)a->dy[r * a->out + o], (double)a->x[r * a->in + i]);
-            check("backward to weight", a, o * a->in + i, a->dw[o * a->in + i], e, ROWS);
+            check("backward to weight", a, place(a, o, i), a->dw[place(a, o, i)], e, ROWS);
         }
     }
 }
@@ -158,7 +164,7 @@ static void run_all(const arrays *a, int threads) {
     use_threads(threads);
     OK(ls_lanes_create(LANES, (ls_tree_range){0, LANES}, &lanes));
     ls_gemm_forward(gemm, &segments, a->in, a->out, a->x, a->w, a->bias, a->y, a->operands);
-    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, NULL);
+    ls_gemm_backward_input(gemm, &segments, a->in, a->out, a->dy, a->w, a->dx, a->operands, NULL);
     ls_gemm_backward_weight(gemm, &segments, &lanes, a->in, a->out, a->x, a->dy, &a->dw,
                             a->operands);
     ls_gemm_backward_bias(&segments, &lanes, a->out, a->dy, &a->db);
@@ -353,12 +359,13 @@ static void segments_do_not_meet(void **state) {
     (void)state;
     arrays a = arrays_of(513, 257), alone = arrays_of(513, 257);
     ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
-    ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
+    ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, a.operands, NULL);
     for (size_t s = 0; s < LANES; s++) {
         const size_t at = first_row[s], n = first_row[s + 1] - at, own[] = {0, n};
         const ls_segments one = {1, own};
         ls_gemm_forward(gemm, &one, a.in, a.out, a.x + at * a.in, a.w, a.bias, alone.y, a.operands);
-        ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx, NULL);
+        ls_gemm_backward_input(gemm, &one, a.in, a.out, a.dy + at * a.out, a.w, alone.dx,
+                               a.operands, NULL);
         assert_int_equal(memcmp(alone.y, a.y + at * a.out, n * a.out * sizeof(float)), 0);
         assert_int_equal(memcmp(alone.dx, a.dx + at * a.in, n * a.in * sizeof(float)), 0);
     }
@@ -380,6 +387,14 @@ static void same_float(const char *what, const arrays *a, size_t at, float got, 
                  (double)want);
 }
 
+static float *row_by_row(const arrays *a) {
+    float *w = room(a->out * a->in);
+    for (size_t o = 0; o < a->out; o++)
+        for (size_t i = 0; i < a->in; i++)
+            w[o * a->in + i] = a->w[place(a, o, i)];
+    return w;
+}
+
 /* Every bit of libxsmm's results is known, whatever the processor. */
 static void known_bits(void **state) {
     (void)state;
@@ -389,24 +404,26 @@ static void known_bits(void **state) {
     const ls_segments rows = {1, edge};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         arrays a = arrays_of(shapes[s].in, shapes[s].out);
+        float *w = row_by_row(&a);
         ls_lanes lanes;
         OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
         ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
-        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, NULL);
+        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, a.operands, NULL);
         ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw, a.operands);
         for (size_t r = 0; r < ROWS; r++) {
             for (size_t o = 0; o < a.out; o++)
                 same_float("forward", &a, r * a.out + o, a.y[r * a.out + o],
-                           chain(a.in, a.x + r * a.in, 1, a.w + o * a.in, 1) + a.bias[o]);
+                           chain(a.in, a.x + r * a.in, 1, w + o * a.in, 1) + a.bias[o]);
             for (size_t i = 0; i < a.in; i++)
                 same_float("backward to input", &a, r * a.in + i, a.dx[r * a.in + i],
-                           chain(a.out, a.dy + r * a.out, 1, a.w + i, a.in));
+                           chain(a.out, a.dy + r * a.out, 1, w + i, a.in));
         }
         for (size_t o = 0; o < a.out; o++)
             for (size_t i = 0; i < a.in; i++)
-                same_float("backward to weight", &a, o * a.in + i, a.dw[o * a.in + i],
+                same_float("backward to weight", &a, place(&a, o, i), a.dw[place(&a, o, i)],
                            chain(ROWS, a.dy + o, a.out, a.x + i, a.in));
         ls_lanes_free(&lanes);
+        ls_free(w);
         arrays_free(&a);
     }
 }
@@ -422,7 +439,7 @@ static void an_empty_batch(void **state) {
     fill(a.dw, 15, 1);
     fill(a.db, 3, 1);
     ls_gemm_forward(gemm, &empty, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
-    ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx, NULL);
+    ls_gemm_backward_input(gemm, &empty, a.in, a.out, a.dy, a.w, a.dx, a.operands, NULL);
     ls_gemm_backward_weight(gemm, &empty, &lanes, a.in, a.out, a.x, a.dy, &a.dw, a.operands);
     ls_gemm_backward_bias(&empty, &lanes, a.out, a.dy, &a.db);
     static const float zero[15];

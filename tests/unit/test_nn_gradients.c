@@ -89,11 +89,11 @@ static void check_gradient(const char *what, objective *f, void *context, float 
 }
 
 /* Puts a tile where a gradient that is stored would have it. */
-static void put_tile(void *context, size_t offset, size_t columns, const ls_tile *t) {
+static void put_tile(void *context, size_t offset, const ls_tile *t) {
     float *slab = context;
-    for (size_t r = 0; r < t->rows; r++)
-        memcpy(slab + offset + (t->first_row + r) * columns + t->first_column,
-               t->tile + r * t->width, t->width * sizeof *slab);
+    for (size_t r = 0; r < t->count; r++)
+        memcpy(slab + offset + t->first + r * t->stride, t->tile + r * t->floats,
+               t->floats * sizeof *slab);
 }
 
 /* Gradients of matrices that are handed out tile by tile are those that are stored, bit by bit; the

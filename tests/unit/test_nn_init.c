@@ -121,33 +121,31 @@ static double element(uint32_t seed, uint32_t p, uint32_t o, uint32_t i, bool no
 }
 
 /* Two roundings of a float64 formula: an element out of its place differs by its whole size. */
-static void check_elements(const float *w, uint32_t rows, uint32_t columns, uint32_t p, double size,
+static void check_elements(const ls_param *param, const float *w, uint32_t p, double size,
                            bool normal) {
-    for (uint32_t o = 0; o < rows; o++)
-        for (uint32_t i = 0; i < columns; i++) {
-            double want = size * element(77, p, o, i, normal);
-            if (!(fabs((double)w[o * columns + i] - want) <= 0x1p-23 * fabs(want) + 1e-12))
-                fail_msg("parameter %u [%u, %u]: %.9g, wanted %.9g", p, o, i,
-                         (double)w[o * columns + i], want);
+    for (uint32_t o = 0; o < param->strips.out; o++)
+        for (uint32_t i = 0; i < param->strips.in; i++) {
+            const double want = size * element(77, p, o, i, normal);
+            const double got = (double)w[ls_strips_at(&param->strips, o, i)];
+            if (!(fabs(got - want) <= 0x1p-23 * fabs(want) + 1e-12))
+                fail_msg("parameter %u [%u, %u]: %.9g, wanted %.9g", p, o, i, got, want);
         }
 }
 
 static void every_element_has_its_counter(void **state) {
     (void)state;
     nn_config config = nn_config_of(
-        "model: [{dense: {units: 5, init: {normal: 1}, bias_init: {uniform: 2}}}, relu,\n"
+        "model: [{dense: {units: 70, init: {normal: 1}, bias_init: {uniform: 2}}}, relu,\n"
         "        {dense: {units: 6, init: {uniform: 0.5}, bias: false}},\n"
         "        {dense: {units: 3, init: he_normal, bias_init: {normal: 3}}}]");
     ls_model *m = nn_model_of(&config, 7);
     static const bool normal[] = {true, false, false, true, true};
-    const double size[] = {1, 2, 0.5, sqrt(2.0 / 6), 3};
+    const double size[] = {1, 2, 0.5, sqrt(2.0 / 6), 3}; /* 70 units: two strips */
     OK(ls_model_init(m, 77));
     assert_int_equal(m->n_params, 5);
     for (uint32_t p = 0; p < 5; p++) {
         const ls_param *q = &m->params[p];
-        uint32_t columns = (uint32_t)q->dim[q->rank - 1];
-        check_elements(m->weights + q->offset, (uint32_t)q->count / columns, columns, p, size[p],
-                       normal[p]);
+        check_elements(q, m->weights + q->offset, p, size[p], normal[p]);
     }
     ls_model_destroy(m);
     nn_config_free(&config);
@@ -196,7 +194,9 @@ static void values(void **state) {
     static const float want[] = {1, 2, 3, 4, 5, 6};
     ls_model *m = nn_model_of(&config, 3);
     OK(ls_model_init(m, 1));
-    assert_memory_equal(m->weights, want, sizeof want);
+    for (size_t o = 0; o < 2; o++)
+        for (size_t i = 0; i < 3; i++)
+            assert_true(m->weights[ls_strips_at(&m->params[0].strips, o, i)] == want[o * 3 + i]);
     assert_true(m->weights[m->params[1].offset] == 7 && m->weights[m->params[1].offset + 1] == 8);
     ls_model_destroy(m);
     m = nn_model_of(&config, 4);

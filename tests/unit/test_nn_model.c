@@ -159,14 +159,15 @@ static void forward(void **state) {
     OK(ls_model_init(m, 2));
     OK(ls_activations_create(m, 0, m->n_layers, ROWS + 2, 0, &a));
     const float *z = ls_model_forward(m, a, &pass, x), *w = m->weights;
+    const ls_param *p = m->params;
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < 2; o++) {
             double sum = (double)w[m->params[3].offset + o];
             for (size_t h = 0; h < 4; h++) {
                 double unit = (double)w[m->params[1].offset + h];
                 for (size_t i = 0; i < 3; i++)
-                    unit += (double)x[r * 3 + i] * (double)w[h * 3 + i];
-                sum += fmax(unit, 0) * (double)w[m->params[2].offset + o * 4 + h];
+                    unit += (double)x[r * 3 + i] * (double)w[ls_strips_at(&p[0].strips, h, i)];
+                sum += fmax(unit, 0) * (double)w[p[2].offset + ls_strips_at(&p[2].strips, o, h)];
             }
             assert_true(fabs((double)z[r * 2 + o] - sum) < 2e-6);
         }

@@ -15,6 +15,7 @@
 
 #include "lockstep/base/status.h"
 #include "lockstep/math/lanes.h"
+#include "lockstep/math/strips.h"
 
 /* compute.gemm: which library multiplies. It is part of what fixes the bits of a result. A kind is
  * AUTO or a library's place in the table (gemm_backend.h), which OPENBLAS, being everywhere, opens:
@@ -63,30 +64,41 @@ typedef struct ls_between {
     void *context;
 } ls_between;
 
-/* What every tile of a product reads, the x[B, in] of a forward one or the dy[B, out] of one that
- * gives dW: in the order in which the library reads it, made once for all tiles. */
+/* Which product an operand is for. */
+typedef enum ls_product_kind {
+    LS_FORWARD,        /* x[B, in]; a sum runs along a row */
+    LS_BACKWARD_INPUT, /* dy[B, out]; likewise */
+    LS_BACKWARD_WEIGHT /* dy[B, out]; a sum runs down a column */
+} ls_product_kind;
+
+/* What every tile of a product reads beside W or x: in the order in which the library reads it,
+ * made once for all tiles. */
 typedef struct ls_operand {
+    ls_product_kind kind;
     const float *at; /* as it was given; ld: length of its rows */
     size_t ld;
-    size_t count;      /* of sums along it: rows of x, outputs of dy */
-    bool transposed;   /* dy: a sum runs down a column */
-    ls_segments terms; /* of a sum: the columns of x, the rows of dy, in segments */
+    size_t count;      /* of sums: rows, or for BACKWARD_WEIGHT outputs */
+    ls_segments terms; /* of a sum, in segments: columns, or for BACKWARD_WEIGHT rows */
     void *ready;       /* NULL: the library reads it where it lies */
 } ls_operand;
 
-/* Bytes that the ready form of either operand of a dense layer takes: of x[rows, in] in so many
+/* Bytes that the ready form of any operand of a dense layer takes: of x[rows, in] in so many
  * blocks of columns, and of dy[rows, out] in so many lanes. */
 size_t ls_gemm_room(const ls_gemm *gemm, size_t rows, size_t lanes, size_t in, size_t blocks,
                     size_t out);
 
-/* What they give lives in x or dy, in room and in the segments' edges. A forward product is a sum
- * over one segment, or over blocks of columns: ls_gemm_forward_columns. */
+/* x for forward products and dy for those that give dW. What they give lives in x or dy, in room
+ * and in the segments' edges. A forward product is a sum over one segment, or over blocks of
+ * columns: ls_gemm_forward_columns. */
 ls_operand ls_gemm_ready_x(const ls_gemm *gemm, size_t rows, ls_segments columns, const float *x,
                            void *room);
 ls_operand ls_gemm_ready_dy(const ls_gemm *gemm, ls_segments rows, size_t out, const float *dy,
                             void *room);
 
-/* Outputs `part` of y[B, out] = x[B, in] w^T + bias, w[out, in], bias[out] or NULL. A part begins
+/* How W[out, in] and its gradient lie. */
+ls_strips ls_gemm_strips(const ls_gemm *gemm, size_t out, size_t in);
+
+/* Outputs `part` of y[B, out] = x[B, in] w^T + bias, w in strips, bias[out] or NULL. A part begins
  * at a multiple of ls_gemm_part and ends at one or with the outputs: its bits are those of the
  * whole. */
 void ls_gemm_forward_part(const ls_gemm *gemm, const ls_segments *rows, size_t out,
@@ -100,28 +112,22 @@ void ls_gemm_forward(const ls_gemm *gemm, const ls_segments *rows, size_t in, si
 /* How many outputs to compute at a time, at least `wanted`, so that all threads are busy. */
 size_t ls_gemm_part(const ls_gemm *gemm, const ls_segments *rows, size_t wanted);
 
-/* How many columns of a wide matrix lie together. Where a matrix w[rows, columns] is in panels, cut
- * into segments of its columns of at most so many, it lies as one [rows, width] after the other:
- * panel i from float first[i] * rows on. So a tile of it is one stretch of memory, which the
- * processor foresees. SIZE_MAX: as many as there are. */
-size_t ls_gemm_panel(const ls_gemm *gemm);
-
 /* The sum over x's columns in fixed blocks: segment i of them is block blocks->mine.first + i of
- * blocks->total. z[k][B, out] = the sum over the blocks of root k, in
- * tree order, of x's columns times w's; x[B, columns], w[out, columns] in panels, ls_gemm_panel
- * of each block. The rows are cut into tiles of LS_GEMM_ROWS: B is what the problem says, never
- * what a rank holds. */
+ * blocks->total. z[k][B, out] = the sum over the blocks of root k, in tree order, of x's columns
+ * times w's; x[B, columns], w in strips of these columns. The rows are cut into tiles of
+ * LS_GEMM_ROWS: B is what the problem says, never what a rank holds. */
 #define LS_GEMM_ROWS 128
 void ls_gemm_forward_columns(const ls_gemm *gemm, const ls_lanes *blocks, size_t out,
                              const ls_operand *x, const float *w, float *const *z);
 
-/* dx[B, in] = dy[B, out] w. */
+/* dx[B, in] = dy[B, out] w, w in strips. room: ls_gemm_room. */
 void ls_gemm_backward_input(const ls_gemm *gemm, const ls_segments *rows, size_t in, size_t out,
-                            const float *dy, const float *w, float *dx, const ls_between *between);
+                            const float *dy, const float *w, float *dx, void *room,
+                            const ls_between *between);
 
-/* Rows `part` of dw[i][out, in] = the sum over the lanes of root i, in tree order, of dy^T x of a
- * lane's rows: a part as in ls_gemm_forward_part, the other rows of dw stay. Segment s of dy's rows
- * holds lane lanes->first + s. */
+/* Outputs `part` of dw[i], [out, in] in strips, = the sum over the lanes of root i, in tree order,
+ * of dy^T x of a lane's rows: a part as in ls_gemm_forward_part, the rest of dw stays. Segment s of
+ * dy's rows holds lane lanes->first + s. */
 void ls_gemm_backward_weight_part(const ls_gemm *gemm, const ls_lanes *lanes, size_t in,
                                   ls_tree_range part, const float *x, const ls_operand *dy,
                                   float *const *dw, const ls_between *between);
@@ -131,11 +137,12 @@ void ls_gemm_backward_weight(const ls_gemm *gemm, const ls_segments *rows, const
                              size_t in, size_t out, const float *x, const float *dy,
                              float *const *dw, void *room);
 
-/* A rectangle of a gradient dw[out, columns] that is ready: row r of it, at dw[first_row + r,
- * first_column..], is tile[r * width..]. Called by any thread; it lives until the call returns. */
+/* Some floats of a gradient that are ready, as the matrix lies in memory: stretch s of `count`,
+ * tile[s * floats..], begins at float first + s * stride of it. Called by any thread; it lives
+ * until the call returns. */
 typedef struct ls_tile {
     const float *tile;
-    size_t first_row, rows, first_column, width;
+    size_t first, count, floats, stride;
 } ls_tile;
 typedef void ls_tile_use(void *context, const ls_tile *tile);
 
@@ -145,10 +152,10 @@ void ls_gemm_backward_weight_tiles(const ls_gemm *gemm, const ls_lanes *lanes, s
                                    const float *x, const ls_operand *dy, ls_tile_use *use,
                                    void *context);
 
-/* dw[out, columns] = dy[B, out]^T x[B, columns], the rows one segment, in tiles that no edge of a
- * panel crosses. `use` gets them, as above. */
+/* dw = dy[B, out]^T x[B, columns] in one sum over all rows: they are one segment. columns: the
+ * blocks, see ls_gemm_forward_columns. `use` gets it, as above. */
 void ls_gemm_backward_columns(const ls_gemm *gemm, const ls_lanes *blocks,
-                              const ls_segments *panels, const float *x, const ls_operand *dy,
+                              const ls_segments *columns, const float *x, const ls_operand *dy,
                               ls_tile_use *use, void *context);
 
 /* db[i][out] = the same sum of the columns of dy. */

@@ -40,6 +40,7 @@ typedef struct ls_param_spec {
     /* Of a matrix that this rank has some columns of: dim tells these, first_column where they
      * begin, all_columns how many there are over all ranks; 0: all are here. */
     size_t first_column, all_columns;
+    bool multiplies; /* a matrix that ls_gemm multiplies by: it lies in strips */
 } ls_param_spec;
 
 typedef struct ls_layer_plan {
@@ -93,9 +94,9 @@ typedef struct ls_layer {
     size_t offset[LS_LAYER_PARAMS_MAX]; /* of each parameter in a slab */
 } ls_layer;
 
-/* A tile of the gradient of the parameter [.., columns] that begins at offset of a slab, see
- * math/gemm.h: whoever gets it may change that part of the parameter. Called by any thread. */
-typedef void ls_gradient_use(void *context, size_t offset, size_t columns, const ls_tile *tile);
+/* A tile of the gradient of the parameter that begins at offset of a slab, see math/gemm.h: whoever
+ * gets it may change that part of the parameter. Called by any thread. */
+typedef void ls_gradient_use(void *context, size_t offset, const ls_tile *tile);
 
 /* Where gradients go. */
 typedef struct ls_gradients {

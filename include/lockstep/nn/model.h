@@ -32,15 +32,8 @@ typedef struct ls_param {
     size_t offset, count; /* floats in a slab */
     size_t first_column;  /* of those that are here */
     size_t all_columns;   /* of a matrix: over all ranks; dim[1] where all are here */
-    /* NULL, or it lies in panels, whose columns are counted from first_column: see ls_gemm_panel.
-     */
-    const ls_segments *panels;
+    ls_strips strips;     /* how it lies in memory: row by row, or in strips of rows */
 } ls_param;
-
-/* Element [row, column] of an array that lies as a parameter does, column counted from
- * first_column; *together: so many of that row follow one another from there on. */
-float *ls_param_at(const ls_param *param, float *array, size_t row, size_t column,
-                   size_t *together);
 
 /* Its floats over all ranks. */
 size_t ls_param_all(const ls_param *param);
@@ -63,18 +56,16 @@ typedef struct ls_model {
     bool weights_are_lent; /* they are in memory that somebody else owns */
     /* NULL where every rank holds all columns; else the parameter whose columns are spread. */
     const ls_param *sharded;
-    ls_segments panels; /* of it */
-    size_t *panel_edge; /* theirs */
-    size_t front;       /* layers up to and with the one of this parameter; 0 where there is none */
+    size_t front; /* layers up to and with the one of this parameter; 0 where there is none */
     const ls_gemm *gemm;
 } ls_model;
 
 /* Plans the layers of the config on samples of shape `in`; weights are zero. `loss` tells
- * whether the last layer is absorbed. columns (NULL: all) are blocks of the input's columns, side
- * by side, that this model holds; ls_model_can_shard must say yes. gemm multiplies. config must
- * outlive the model. Errors: ERR_CONFIG naming the layer, ERR_MEMORY. */
+ * whether the last layer is absorbed. columns (NULL: all) are those of the input that this model
+ * holds; ls_model_can_shard must say yes. gemm multiplies. config must outlive the model. Errors:
+ * ERR_CONFIG naming the layer, ERR_MEMORY. */
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
-                          const ls_segments *columns, const ls_gemm *gemm,
+                          const ls_tree_range *columns, const ls_gemm *gemm,
                           ls_model **out) LS_MUST_CHECK;
 
 /* Whether the columns of the input can be spread: the first layer that is not elementwise is a sum

@@ -1,4 +1,4 @@
-/* dense: y = x W^T + b, with W as [out, in] and b as [out]. */
+/* dense: y = x W^T + b, with W as [out, in], in strips, and b as [out]. */
 #include "layers.h"
 #include "lockstep/base/error.h"
 #include "lockstep/nn/init.h"
@@ -50,7 +50,8 @@ static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
                                        .dim = {units, in->dim[0]},
                                        .init = &o->init,
                                        .fan_in = in->dim[0],
-                                       .fan_out = units};
+                                       .fan_out = units,
+                                       .multiplies = true};
     p->param[BIAS] = (ls_param_spec){.name = "bias",
                                      .rank = 1,
                                      .dim = {units},
@@ -109,7 +110,7 @@ static size_t next_panel(const ls_layer *l, const ls_pass *pass, const panels *p
     return last;
 }
 
-/* For x on the way there and dy on the way back. */
+/* For x on the way there, and dy twice on the way back. */
 static size_t room(const ls_layer *l, size_t rows, size_t lanes) {
     return ls_gemm_room(l->gemm, rows, lanes, l->in_size, 1, l->out_size);
 }
@@ -134,12 +135,12 @@ static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *i
 /* A tile of W's gradient, on its way. */
 typedef struct weight_use {
     const ls_gradients *gradients;
-    size_t offset, columns;
+    size_t offset;
 } weight_use;
 
 static void use_weight_tile(void *context, const ls_tile *tile) {
     const weight_use *u = context;
-    u->gradients->use(u->gradients->context, u->offset, u->columns, tile);
+    u->gradients->use(u->gradients->context, u->offset, tile);
 }
 
 /* d[k] = where parameter p is in the slab of root k. */
@@ -178,10 +179,10 @@ static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_lay
 /* The gradient of x first: it needs the weights as they were. */
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     float *d[LS_TREE_DEPTH_MAX];
-    weight_use use = {io->gradients, l->offset[WEIGHT], l->in_size};
+    weight_use use = {io->gradients, l->offset[WEIGHT]};
     if (io->dx != NULL)
         ls_gemm_backward_input(l->gemm, &pass->rows, l->in_size, l->out_size, io->dy,
-                               io->weights + l->offset[WEIGHT], io->dx, between(pass));
+                               io->weights + l->offset[WEIGHT], io->dx, io->room, between(pass));
     if (l->n_params > BIAS) {
         find_param(l, BIAS, pass, io->gradients, d);
         ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
