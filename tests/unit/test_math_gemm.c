@@ -373,61 +373,6 @@ static void segments_do_not_meet(void **state) {
     arrays_free(&alone);
 }
 
-/* s = fmaf(a[i], b[i], s) from +0, which is what libxsmm's kernels compute. */
-static float chain(size_t n, const float *a, size_t a_step, const float *b, size_t b_step) {
-    float s = 0.0f;
-    for (size_t i = 0; i < n; i++)
-        s = fmaf(a[i * a_step], b[i * b_step], s);
-    return s;
-}
-
-static void same_float(const char *what, const arrays *a, size_t at, float got, float want) {
-    if (memcmp(&got, &want, sizeof got) != 0)
-        fail_msg("%s, %zu to %zu: [%zu] = %a, wanted %a", what, a->in, a->out, at, (double)got,
-                 (double)want);
-}
-
-static float *row_by_row(const arrays *a) {
-    float *w = room(a->out * a->in);
-    for (size_t o = 0; o < a->out; o++)
-        for (size_t i = 0; i < a->in; i++)
-            w[o * a->in + i] = a->w[place(a, o, i)];
-    return w;
-}
-
-/* Every bit of libxsmm's results is known, whatever the processor. */
-static void known_bits(void **state) {
-    (void)state;
-    if (strcmp(ls_gemm_name(gemm), "libxsmm") != 0)
-        return;
-    static const size_t edge[] = {0, ROWS};
-    const ls_segments rows = {1, edge};
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        arrays a = arrays_of(shapes[s].in, shapes[s].out);
-        float *w = row_by_row(&a);
-        ls_lanes lanes;
-        OK(ls_lanes_create(1, (ls_tree_range){0, 1}, &lanes));
-        ls_gemm_forward(gemm, &segments, a.in, a.out, a.x, a.w, a.bias, a.y, a.operands);
-        ls_gemm_backward_input(gemm, &segments, a.in, a.out, a.dy, a.w, a.dx, a.operands, NULL);
-        ls_gemm_backward_weight(gemm, &rows, &lanes, a.in, a.out, a.x, a.dy, &a.dw, a.operands);
-        for (size_t r = 0; r < ROWS; r++) {
-            for (size_t o = 0; o < a.out; o++)
-                same_float("forward", &a, r * a.out + o, a.y[r * a.out + o],
-                           chain(a.in, a.x + r * a.in, 1, w + o * a.in, 1) + a.bias[o]);
-            for (size_t i = 0; i < a.in; i++)
-                same_float("backward to input", &a, r * a.in + i, a.dx[r * a.in + i],
-                           chain(a.out, a.dy + r * a.out, 1, w + i, a.in));
-        }
-        for (size_t o = 0; o < a.out; o++)
-            for (size_t i = 0; i < a.in; i++)
-                same_float("backward to weight", &a, place(&a, o, i), a.dw[place(&a, o, i)],
-                           chain(ROWS, a.dy + o, a.out, a.x + i, a.in));
-        ls_lanes_free(&lanes);
-        ls_free(w);
-        arrays_free(&a);
-    }
-}
-
 /* No rows at all: dW and db are +0. */
 static void an_empty_batch(void **state) {
     (void)state;
@@ -455,7 +400,6 @@ int main(void) {
                                        cmocka_unit_test(parts_do_not_matter),
                                        cmocka_unit_test(lanes_on_ranks),
                                        cmocka_unit_test(segments_do_not_meet),
-                                       cmocka_unit_test(known_bits),
                                        cmocka_unit_test(an_empty_batch)};
     return run_for_gemms(tests, sizeof tests / sizeof *tests, &gemm);
 }
