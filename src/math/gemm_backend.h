@@ -54,7 +54,7 @@ typedef struct ls_operand_piece {
 
 /* What a piece has at most, and multiples of which it begins at; the last of a segment may have up
  * to twice as many terms. */
-#define LS_PIECE_SUMS ((size_t)64)
+#define LS_PIECE_SUMS ((size_t)LS_STRIP)
 #define LS_PIECE_TERMS ((size_t)4096)
 
 typedef void ls_product_kernel(const ls_gemm *gemm, const ls_product *p);
@@ -67,7 +67,7 @@ struct ls_gemm {
     /* Where any tile will do: the rows and outputs of the largest one of a forward product, and the
      * outputs of one of dW in one sum over all rows. */
     size_t forward_rows, forward_out, weight_out;
-    size_t strip; /* outputs of a strip of W; LS_PIECE_SUMS or 1 */
+    size_t strip; /* outputs of a strip of W: LS_STRIP or 1 */
     /* Bytes that an operand of so many sums takes when it is ready, its terms in so many segments;
      * 0: it is read where it lies. NULL: all are. */
     size_t (*room)(const ls_gemm *gemm, ls_product_kind kind, size_t count, size_t terms,

@@ -27,6 +27,31 @@ size_t ls_gemm_part(const ls_gemm *g, const ls_segments *rows, size_t wanted) {
     return part;
 }
 
+/* What a tile of a segment's sums is made of. */
+typedef struct forward_tile {
+    const ls_gemm *g;
+    const ls_operand *x;
+    const float *w;
+    size_t out, row, o, height, width;
+} forward_tile;
+
+static void forward_kernel(const void *context, size_t segment, ls_tile_at c) {
+    const forward_tile *t = context;
+    const size_t *edge = t->x->terms.first + segment;
+    t->g->forward(t->g, &(ls_product){.m = t->height,
+                                      .n = t->width,
+                                      .k = edge[1] - edge[0],
+                                      .a = t->x,
+                                      .first = t->row,
+                                      .segment = segment,
+                                      .b = t->w,
+                                      .w = ls_gemm_strips(t->g, t->out, t->x->ld),
+                                      .output = t->o,
+                                      .column = edge[0],
+                                      .c = c.at,
+                                      .ldc = c.stride});
+}
+
 static void add_bias(ls_tile_at c, size_t height, size_t width, const float *bias) {
     for (size_t r = 0; bias != NULL && r < height; r++)
         for (size_t j = 0; j < width; j++)
@@ -51,47 +76,11 @@ void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t out,
                 const ls_tile_at c = {y + r.first * out + o, out};
                 if (r.count == 0)
                     continue;
-                g->forward(g, &(ls_product){.m = r.count,
-                                            .n = width,
-                                            .k = x->ld,
-                                            .a = x,
-                                            .first = r.first,
-                                            .b = w,
-                                            .w = ls_gemm_strips(g, out, x->ld),
-                                            .output = o,
-                                            .c = c.at,
-                                            .ldc = c.stride});
+                forward_kernel(&(forward_tile){g, x, w, out, r.first, o, r.count, width}, 0, c);
                 add_bias(c, r.count, width, bias != NULL ? bias + o : NULL);
                 ls_call_between(between);
             }
     }
-}
-
-/* ---- sums over blocks of columns ---- */
-
-/* What a tile of z is made of. */
-typedef struct column_tile {
-    const ls_gemm *g;
-    const ls_operand *x;
-    const float *w;
-    size_t out, row, o, height, width;
-} column_tile;
-
-static void columns_kernel(const void *context, size_t segment, ls_tile_at c) {
-    const column_tile *t = context;
-    const size_t *edge = t->x->terms.first + segment;
-    t->g->forward(t->g, &(ls_product){.m = t->height,
-                                      .n = t->width,
-                                      .k = edge[1] - edge[0],
-                                      .a = t->x,
-                                      .first = t->row,
-                                      .segment = segment,
-                                      .b = t->w,
-                                      .w = ls_gemm_strips(t->g, t->out, t->x->ld),
-                                      .output = t->o,
-                                      .column = edge[0],
-                                      .c = c.at,
-                                      .ldc = c.stride});
 }
 
 void ls_gemm_forward_columns(const ls_gemm *g, const ls_lanes *blocks, size_t out,
@@ -108,10 +97,10 @@ void ls_gemm_forward_columns(const ls_gemm *g, const ls_lanes *blocks, size_t ou
                     const size_t r = u * shape.rows, o = v * shape.outputs;
                     const size_t rows = minimum(shape.rows, x->count - r);
                     const size_t width = minimum(shape.outputs, out - o);
-                    const column_tile t = {g, x, w, out, r, o, rows, width};
+                    const forward_tile t = {g, x, w, out, r, o, rows, width};
                     ls_run_program(&x->terms, blocks, &blocks->roots[k],
                                    (ls_tile_at){z[k] + r * out + o, out}, rows, width,
-                                   columns_kernel, &t);
+                                   forward_kernel, &t);
                 }
     }
 }

@@ -27,13 +27,19 @@
 #include "lockstep/base/error.h"
 #include "tiles.h"
 
-enum { STRIP = 64, HALF = 32, STEP = 256, VECTOR = 16 };
+enum { STRIP = LS_STRIP, HALF = 32, STEP = 256, VECTOR = 16 };
 enum {
     ROWS = 256,
     OUTPUTS = 512
 };                             /* of a tile of y: with its rows of x it stays in a second cache */
 enum { WEIGHT_OUTPUTS = 256 }; /* of dW in one sum: 1024 took 1.1 times as long */
 enum { COLUMNS = 512 };        /* of what one kernel forms of dW or dx */
+
+_Static_assert((int)ROWS <= (int)COLUMNS && LS_TILE_INPUT_IN <= COLUMNS &&
+                   LS_TILE_LANES_IN <= COLUMNS && LS_TILE_SUM_IN <= COLUMNS,
+               "a tile is not wider than what one kernel forms");
+_Static_assert(WEIGHT_OUTPUTS *LS_TILE_SUM_IN <= LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
+               "a tile has room in a thread's scratch");
 
 /* A kernel's shape, in libxsmm's order. */
 typedef struct kernel_shape {

@@ -29,10 +29,15 @@
 #include "onednn_kernels.h"
 #include "tiles.h"
 
-enum { ROWS = LS_ONEDNN_ROWS, OUTPUTS = LS_ONEDNN_OUTPUTS, STRIP = LS_BF16_PANEL };
+enum { ROWS = LS_ONEDNN_ROWS, OUTPUTS = LS_ONEDNN_OUTPUTS, STRIP = LS_STRIP };
 /* Of dW in one sum: x is rounded for every tile, with 256 of them the sums took 1.3 times as long.
  */
 enum { WEIGHT_OUTPUTS = 1024 };
+
+_Static_assert(LS_BF16_PANEL == STRIP, "a strip is what one kernel forms");
+_Static_assert(LS_TILE_INPUT_ROWS <= ROWS, "a tile is not higher than what one call forms");
+_Static_assert(WEIGHT_OUTPUTS *LS_TILE_SUM_IN <= LS_TILE_WEIGHT_OUT * LS_TILE_WEIGHT_IN,
+               "a tile has room in a thread's scratch");
 
 typedef struct onednn {
     ls_gemm gemm; /* first: what others see of it */

@@ -19,7 +19,7 @@ static int rank_of(const ls_mover *m) {
     return m->comm != NULL ? ls_comm_rank(m->comm) : 0;
 }
 
-/* Behind the piece in the buffer: as it lies in memory, a rank's part of it from the begin on. */
+/* What goes from rank to rank, as it lies in memory: behind the piece as the file has it. */
 static float *travelling(const ls_mover *m) {
     return m->buffer + PIECE_FLOATS;
 }

@@ -32,6 +32,8 @@ bool ls_piece_next(const ls_param *param, ls_piece *piece) {
     return true;
 }
 
+_Static_assert(LS_CHECKPOINT_ROWS % LS_STRIP == 0, "a piece begins with a strip");
+
 /* A piece in memory: so many strips, each with `floats` of it in one stretch. All strips but the
  * last one of the array have as many outputs, and only that one may be short. */
 typedef struct stretches {
@@ -59,7 +61,7 @@ static size_t begin_of(const ls_param *param, const ls_piece *piece, const stret
 
 size_t ls_piece_before(const ls_param *param, const ls_piece *piece, size_t flat) {
     const stretches s = stretches_of(param, piece);
-    const size_t strip = s.strip > 0 ? flat / s.strip : 0;
+    const size_t strip = flat / s.strip;
     if (strip < s.first)
         return 0;
     if (strip >= s.first + s.count)

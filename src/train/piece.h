@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #include "lockstep/nn/model.h"
-#include "lockstep/train/checkpoint.h"
 
 typedef struct ls_piece {
     size_t row, rows, column, columns;

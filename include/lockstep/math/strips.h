@@ -1,6 +1,6 @@
 /* How a matrix W[out, in] that products multiply by lies in memory: in strips of `width` outputs,
  * one after the other, each as [in][outputs of the strip]; the last strip has the outputs that are
- * left. In strips of one output it lies row by row.
+ * left. The width is LS_STRIP, or 1: then it lies row by row.
  *
  * Why here: vectors of a kernel hold outputs that lie together, so that it reads a strip where it
  * lies, and some columns of a strip are one stretch of memory. Files keep [out, in]: what moves
@@ -10,6 +10,8 @@
 #define LS_MATH_STRIPS_H
 
 #include <stddef.h>
+
+enum { LS_STRIP = 64 };
 
 typedef struct ls_strips {
     size_t out, in, width;
