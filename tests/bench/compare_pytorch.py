@@ -5,8 +5,9 @@
 A round runs every contender once, one after the other, each as a process of its own, so that
 whatever slows the machine down for a while hits all of them. A figure is the median over rounds of
 the milliseconds a step; behind it the lowest and the highest. The last columns are that time divided
-by lockstep's, and by lockstep's with precision: bf16 where it is there. lockstep's steps are those of `lockstep train` on a synthetic dataset (steps_s of
-metrics.jsonl, without the first epoch), PyTorch's those of pytorch_steps.py.
+by lockstep's, and by lockstep's with precision: bf16 where it is there. lockstep's steps are those
+of `lockstep train` on a synthetic dataset (steps_s of metrics.jsonl, without the first epoch),
+PyTorch's those of pytorch_steps.py, in fewer epochs where these take long.
 Environment: LOCKSTEP names the program.
 """
 import argparse
@@ -34,6 +35,7 @@ SHAPES = {
 }
 OPTIMIZERS = {"adam": {"adam": {"lr": 1e-4}}, "sgd": {"sgd": {"lr": 1e-3, "momentum": 0.9}}}
 EPOCHS, QUICK_EPOCHS, TIMEOUT_S = 5, 2, 1800
+PYTORCH_S = 10  # of one training of PyTorch: some of them take seconds a step
 
 
 def lockstep(*args, **options):
@@ -95,7 +97,8 @@ def time_pytorch(python, shape, epochs, processes, threads):
     layers, batch, optimizer, steps = SHAPES[shape]
     script = os.path.join(SOURCE, "tests", "bench", "pytorch_steps.py")
     words = [python, script, "--layers", *layers, "--batch", batch, "--optimizer", optimizer,
-             "--steps", steps, "--epochs", epochs, "--processes", processes, "--threads", threads]
+             "--steps", steps, "--epochs", epochs, "--seconds", PYTORCH_S, "--processes", processes,
+             "--threads", threads]
     done = subprocess.run(list(map(str, words)), text=True, capture_output=True, timeout=TIMEOUT_S,
                           env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False)
     if done.returncode != 0:

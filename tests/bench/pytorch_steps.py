@@ -2,14 +2,16 @@
 compare_pytorch.sh.
 
     pytorch_steps.py --layers 784 100 50 10 --batch 128 --optimizer adam --steps 64 --epochs 4
-        [--processes 1] [--threads 1]
+        [--seconds 1e9] [--processes 1] [--threads 1]
 
 Cross entropy, random rows in memory, a new order each epoch. Trains three times: with the optimiser
 as PyTorch gives it by default, with its fastest way to update on this processor (fused where this
-version has that, else foreach), and so once more with the layers in bfloat16 (autocast). With several processes: DistributedDataParallel over gloo, each
-with its share of the batch; but for the first time with gradients that are views of its buckets,
-which saves a copy. Prints a JSON object: version, name of the fastest way, milliseconds a step of
-each: the median over epochs, the first one left out. Needs nothing but PyTorch.
+version has that, else foreach), and so once more with the layers in bfloat16 (autocast). With
+several processes: DistributedDataParallel over gloo, each with its share of the batch; but for the
+first time with gradients that are views of its buckets, which saves a copy. A training that has
+taken --seconds ends with the epoch, the second or a later one. Prints a JSON object: version, name
+of the fastest way, milliseconds a step of each: the median over epochs, the first one left out.
+Needs nothing but PyTorch.
 """
 import argparse
 import json
@@ -59,8 +61,16 @@ def wait_for_all(args):
         torch.distributed.barrier()
 
 
+def spent(args, times):
+    """Whether that is enough, as the first process sees it."""
+    enough = torch.tensor(int(len(times) >= 2 and sum(times) * args.steps >= 1e3 * args.seconds))
+    if args.processes > 1:
+        torch.distributed.broadcast(enough, 0)
+    return bool(enough)
+
+
 def milliseconds(args, x, y, way, bf16=False):
-    """A step's, for every epoch but the first."""
+    """A step's: the median over the epochs but the first."""
     torch.manual_seed(1)
     model = network(args.layers)
     if args.processes > 1:
@@ -79,6 +89,8 @@ def milliseconds(args, x, y, way, bf16=False):
             update.step()
         wait_for_all(args)
         times.append(1e3 * (time.monotonic() - begin) / args.steps)
+        if spent(args, times):
+            break
     return statistics.median(times[1:])
 
 
@@ -110,6 +122,7 @@ def main():
     parser.add_argument("--optimizer", choices=sorted(RATES), required=True)
     parser.add_argument("--steps", type=int, required=True, help="steps an epoch")
     parser.add_argument("--epochs", type=int, required=True, help="at least 2")
+    parser.add_argument("--seconds", type=float, default=1e9, help="of one training, about")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     args = parser.parse_args()
