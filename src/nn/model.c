@@ -51,6 +51,12 @@ static ls_strips strips_of(const ls_layer *l, const ls_param_spec *spec, size_t 
     return spec->rank == 2 ? (ls_strips){spec->dim[0], spec->dim[1], 1} : (ls_strips){1, count, 1};
 }
 
+static double lr_scale_of(const ls_param_spec *spec) {
+    if (spec->training == NULL)
+        return 1;
+    return spec->training->frozen ? 0 : spec->training->lr_scale;
+}
+
 static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_param *param) {
     snprintf(param->name, sizeof param->name, "%u_%s/%s", (unsigned)l->index, l->type->row.name,
              spec->name);
@@ -63,6 +69,7 @@ static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_para
     param->first_column = spec->first_column;
     param->all_columns = spec->all_columns > 0 ? spec->all_columns : spec->dim[1];
     param->strips = strips_of(l, spec, param->count);
+    param->lr_scale = lr_scale_of(spec);
 }
 
 static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
@@ -92,6 +99,14 @@ static void place_params(ls_model *m) {
     if (m->sharded == NULL)
         return;
     place_param(m, &m->layers[m->front - 1], 0, &m->params[m->sharded - m->params]);
+}
+
+static size_t first_trained(const ls_model *m) {
+    for (size_t i = 0; i < m->n_layers; i++)
+        for (size_t k = 0; k < m->layers[i].n_params; k++)
+            if (lr_scale_of(&m->plans[i].param[k]) > 0)
+                return i;
+    return m->n_layers;
 }
 
 /* Cuts every shared span into blocks; a block never holds parts of two parameters. */
@@ -179,9 +194,11 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
         LS_TRY(keep_columns(m, config, columns));
     m->out_size = ls_shape_size(&m->out);
     m->n_active = m->n_layers - (absorbs(loss, m->layers[m->n_layers - 1].type) ? 1 : 0);
-    if (m->n_params == 0)
-        return ls_hint(ls_fail(LS_ERR_CONFIG, "model", "no layer has anything to train"),
-                       "add a layer such as `- dense: {units: 10}`");
+    m->first_trained = first_trained(m);
+    if (m->first_trained == m->n_layers)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "model", "no layer has anything to train"), "%s",
+                       m->n_params == 0 ? "add a layer such as `- dense: {units: 10}`"
+                                        : "leave out `frozen: true` of one at least");
     LS_TRY(ls_alloc(m->n_params, sizeof *m->params, "model", &m->params));
     place_params(m);
     LS_TRY(cut_blocks(m));

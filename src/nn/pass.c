@@ -127,10 +127,11 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
 
 const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pass *pass,
                                const float *x, const ls_gradients *gradients) {
+    const size_t first = a->first > m->first_trained ? a->first : m->first_trained;
     const float *dy = a->logits_gradient;
-    for (size_t i = active_end(m, a); i-- > a->first;) {
+    for (size_t i = active_end(m, a); i-- > first;) {
         const ls_layer *l = &m->layers[i];
-        float *dx = i > 0 ? a->delta[i % 2] : NULL;
+        float *dx = i > m->first_trained ? a->delta[i % 2] : NULL;
         ls_layer_io io = {.weights = m->weights,
                           .x = i > a->first ? a->y[i - 1] : x,
                           .y = a->y[i],
@@ -145,5 +146,5 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                 pass->overlap->done(pass->overlap->context, param_of(m, i, k));
         dy = dx;
     }
-    return dy;
+    return first > m->first_trained ? dy : NULL;
 }

@@ -6,7 +6,6 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 static ls_status allocate_batch(ls_run *run) {
@@ -37,15 +36,8 @@ static ls_status allocate_batch(ls_run *run) {
 }
 
 static ls_status allocate_updates(ls_run *run) {
-    const ls_model *m = run->t->model;
     size_t ranks = (size_t)ls_comm_size(run->comm);
-    size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count;
-    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++) {
-        LS_TRY(ls_alloc(own, sizeof(float), "optimiser state", &run->optimizer.slot[k]));
-        if (m->sharded != NULL)
-            LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",
-                            &run->optimizer.sharded[k]));
-    }
+    LS_TRY(ls_updates_create(run));
     LS_TRY(ls_alloc(RANK_NUMBERS * ranks + LANE_NUMBERS * run->lanes.total, sizeof(double),
                     "messages", &run->message));
     LS_TRY(ls_alloc(ranks, sizeof *run->message_bytes, "messages", &run->message_bytes));
@@ -216,7 +208,7 @@ ls_status ls_run_load(ls_run *run) {
     LS_TRY(check_values(run));
     if (run->resumed_from != NULL)
         LS_TRY(ls_checkpoint_load_optimizer(run->comm, run->resumed_from, t, run->exchange,
-                                            &run->optimizer));
+                                            &run->updates.state));
     LS_TRY(ls_agree(run->comm, ls_rows_start(run)));
     return ls_saver_create(run, &run->saver);
 }
@@ -236,10 +228,7 @@ static void free_buffers(ls_run *run) {
     ls_free(run->batch.position);
     ls_free(run->batch.row_loss);
     ls_free(run->batch.lane_loss);
-    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++) {
-        ls_free(run->optimizer.slot[k]);
-        ls_free(run->optimizer.sharded[k]);
-    }
+    ls_updates_free(&run->updates);
     ls_free(run->message);
     ls_free(run->message_bytes);
     ls_free(run->score);

@@ -131,8 +131,9 @@ static ls_status run_steps(ls_run *run, ls_progress *progress, bool *stop) {
     while (!*stop && state->epoch_step < steps) {
         ls_requests requests = ask(run);
         LS_TRY(ls_run_step(run, (size_t)state->epoch_step, &requests));
-        *stop = requests.stop;
-        if (requests.save && !*stop && state->epoch_step < steps)
+        const bool open = ls_updates_group_is_open(run);
+        *stop = requests.stop && !open;
+        if (requests.save && !*stop && !open && state->epoch_step < steps)
             LS_TRY(save_inside_epoch(run));
         snprintf(extra, sizeof extra, "step %llu/%zu  loss %.4f",
                  (unsigned long long)state->epoch_step, steps,

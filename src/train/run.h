@@ -19,6 +19,7 @@
 #include "run_dir.h"
 #include "saver.h"
 #include "score.h"
+#include "updates.h"
 
 /* This rank's training rows, lane after lane; with strategy features all rows, of these the
  * columns of this rank, and one more row of zeros. */
@@ -65,7 +66,7 @@ typedef struct ls_step_times {
     double now_s, waited_s;    /* at the last change of phase */
 } ls_step_times;
 
-typedef struct ls_run {
+struct ls_run {
     ls_comm *comm;
     ls_log *log;
     ls_trained *t;
@@ -84,7 +85,7 @@ typedef struct ls_run {
     ls_batch batch;
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
-    ls_optimizer_state optimizer;
+    ls_updates updates;
     char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
     double began;        /* the clock when this process began to train */
     ls_saver *saver;
@@ -100,7 +101,7 @@ typedef struct ls_run {
 
     ls_run_dir dir;
     char *resumed_from; /* path of the checkpoint, or NULL */
-} ls_run;
+};
 
 /* train.c: a new run of this config, which it takes over: settles on what multiplies and checks
  * that all ranks compute alike. Collective. Errors: agreed. */

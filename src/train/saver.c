@@ -191,17 +191,17 @@ static void gather_copy(ls_saver *s) {
     }
     const ls_param *sharded = run->t->model->sharded;
     for (size_t k = 0; k < slots(run) && sharded != NULL; k++)
-        memcpy(s->whole.sharded[k], run->optimizer.sharded[k], sharded->count * sizeof(float));
+        memcpy(s->whole.sharded[k], run->updates.state.sharded[k], sharded->count * sizeof(float));
     for (size_t k = 0; k < slots(run); k++)
         for (int r = 0; r < ranks; r++) {
             ls_tree_range own = ls_exchange_owned(run->exchange, r);
             size_t bytes = own.count * sizeof(float);
             if (rank == 0 && r == 0)
-                memcpy(s->whole.slot[k] + own.first, run->optimizer.slot[k], bytes);
+                memcpy(s->whole.slot[k] + own.first, run->updates.state.slot[k], bytes);
             else if (rank == 0)
                 ls_receive(run->comm, s->whole.slot[k] + own.first, bytes, r);
             else if (rank == r)
-                ls_send(run->comm, run->optimizer.slot[k], bytes, 0);
+                ls_send(run->comm, run->updates.state.slot[k], bytes, 0);
         }
 }
 
@@ -211,7 +211,7 @@ static ls_status save_at_once(ls_saver *s) {
     ls_status st = LS_OK;
     if (root)
         st = ls_checkpoint_begin(&run->dir, &s->next, &s->pending);
-    st = ls_checkpoint_save(run->comm, &s->pending, run->t, run->exchange, &run->optimizer,
+    st = ls_checkpoint_save(run->comm, &s->pending, run->t, run->exchange, &run->updates.state,
                             s->buffer, st);
     if (root)
         st = commit(s, run->t->state.step, st);

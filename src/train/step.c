@@ -11,7 +11,6 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/math/vector.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 static void begin_step(ls_run *run) {
@@ -167,8 +166,9 @@ static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     double *part = part_of(run, ls_comm_rank(run->comm));
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_exchange_end(run->exchange); /* before the ranks talk of anything else */
-    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
-                     a->logits_gradient, b->row_loss, b->lane_loss);
+    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets,
+                     (float)ls_updates_row_scale(run, (double)count), a->logits_gradient,
+                     b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
@@ -209,25 +209,12 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
     return LS_OK;
 }
 
-/* A tile of the gradient updates its part of the weights. */
-static void update_tile(const ls_run *run, const ls_tile *t, float *weights, float *const *slot) {
-    const ls_rectangle at = {t->first, t->count, t->floats, t->stride};
-    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, &at, weights,
-                                  t->tile, slot);
+static void take_spread_tile(void *run, const ls_tile *tile) {
+    ls_updates_take_spread_tile(run, tile);
 }
 
-static void update_spread_tile(void *context, const ls_tile *t) {
-    const ls_run *run = context;
-    const ls_model *m = run->t->model;
-    update_tile(run, t, m->weights + m->sharded->offset, run->optimizer.sharded);
-}
-
-static void update_own_tile(void *context, size_t offset, const ls_tile *t) {
-    const ls_run *run = context;
-    float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
-    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
-        slot[k] = run->optimizer.slot[k] + offset;
-    update_tile(run, t, run->t->model->weights + offset, slot);
+static void take_tile(void *run, size_t offset, const ls_tile *tile) {
+    ls_updates_take_tile(run, offset, tile);
 }
 
 /* Where nobody else has gradients to add. */
@@ -235,24 +222,25 @@ static bool updates_tiles(const ls_run *run) {
     return ls_comm_size(run->comm) == 1;
 }
 
-/* The weights that this rank owns, of those that all have alike. */
-static void update_own(void *context, size_t first, size_t n, const float *sum) {
-    const ls_run *run = context;
-    const size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
-    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step,
-                                  &(ls_rectangle){first - own, 1, n, n},
-                                  run->t->model->weights + own, sum, run->optimizer.slot);
+static void take_sums(void *run, size_t first, size_t n, const float *sum) {
+    ls_updates_take(run, first, n, sum);
+}
+
+/* A layer whose columns are spread, and which is not frozen. */
+static bool trains_front(const ls_run *run) {
+    const ls_model *m = run->t->model;
+    return run->features != NULL && m->first_trained < m->front;
 }
 
 static void backward(ls_run *run, const ls_pass *pass) {
-    const ls_exchange_round round = {.use = update_own, .context = run, .gathers = true};
-    const ls_gradients gradients = {run->gradient, updates_tiles(run) ? update_own_tile : NULL,
-                                    run};
+    const ls_exchange_round round = {
+        .use = take_sums, .context = run, .gathers = ls_updates_gather_at_once(run)};
+    const ls_gradients gradients = {run->gradient, updates_tiles(run) ? take_tile : NULL, run};
     if (!updates_tiles(run))
         ls_exchange_begin(run->exchange, &round);
     const float *dy =
         ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
-    if (run->features != NULL)
+    if (trains_front(run))
         front_backward(run, pass, dy);
     end_phase(run, LS_PHASE_BACKWARD);
 }
@@ -262,8 +250,8 @@ static void update_rest(ls_run *run) {
     const ls_model *m = run->t->model;
     for (size_t p = 0; p < m->n_params; p++)
         if (m->params[p].rank != 2)
-            update_own(run, m->params[p].offset, m->params[p].count,
-                       run->gradient[0] + m->params[p].offset);
+            ls_updates_take(run, m->params[p].offset, m->params[p].count,
+                            run->gradient[0] + m->params[p].offset);
 }
 
 /* What others update goes on arriving until the next pass needs it, but where the spread layer has
@@ -274,11 +262,21 @@ static void update(ls_run *run) {
     else
         ls_exchange_sum(run->exchange);
     end_phase(run, LS_PHASE_UPDATE);
-    if (run->features == NULL)
+    if (!trains_front(run))
         return;
     ls_run_settle(run);
-    ls_features_backward(run->features, update_spread_tile, run);
+    ls_features_backward(run->features, take_spread_tile, run);
     end_phase(run, LS_PHASE_BACKWARD);
+}
+
+/* The same of an update that had to wait for all of the gradient. */
+static ls_status update_whole(ls_run *run, size_t step, size_t count) {
+    if (ls_updates_gather_at_once(run))
+        return LS_OK;
+    ls_run_settle(run);
+    LS_TRY(ls_updates_end_step(run, (double)count, ls_updates_ends_group(run, step)));
+    end_phase(run, LS_PHASE_UPDATE);
+    return LS_OK;
 }
 
 void ls_run_settle(ls_run *run) {
@@ -349,9 +347,11 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                        "lower the learning rate, or standardize the data%s",
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
-    state->step++;
+    if (ls_updates_ends_group(run, step))
+        state->step++;
     backward(run, &pass);
     update(run);
+    LS_TRY(update_whole(run, step, count));
     state->train_loss += loss;
     state->train_correct += correct;
     state->train_rows += (double)count;

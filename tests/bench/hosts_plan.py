@@ -4,8 +4,9 @@
 
 For a shape (GTEx's): steps of both strategies on two hosts with and without the limit of the
 network, one thread a host, and the plan of the same from one rank, in turns; figures are medians
-over rounds. The hosts share this machine: figures say something where it has two cores to spare. Then the bytes that four hosts send in a step of `features`, as their network counts
-them: what more turns of a step and of its exchange alone, which sends as much, have added. Needs root.
+over rounds. The hosts share this machine: figures say something where it has two cores to spare.
+Then the bytes that four hosts send in a step of `features`, as their network counts them: what more
+turns of steps and of an exchange alone, which sends as much as a step, have added. Needs root.
 Environment: LOCKSTEP names the program.
 """
 import argparse
@@ -94,7 +95,8 @@ def wire_bytes(sent):
 def count_bytes(args, planned, few=2, many=8):
     line, before = step(args, "features", n=4, repeats=few)
     _, after = step(args, "features", n=4, repeats=many)
-    sent = (after - before) / (2 * line["steps"] * (many - few))
+    a_turn = line["steps"] + 1  # and the exchange alone, once
+    sent = (after - before) / (a_turn * (many - few))
     print(f"features on 4 hosts: a host sends {sent:.0f} bytes in a step, planned {planned:.0f}: "
           f"{sent / planned:.3f}")
 

@@ -20,7 +20,7 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.01, "lr": 0.01, "scale": 0.002}
+         "value": 0.01, "lr": 0.01, "scale": 0.002, "lr_scale": 0.5}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
@@ -123,6 +123,10 @@ def factors(program):
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
             "mse": {"data.y": "/values", "model.last": dense(2)}}),
         "optimizer": program.kind("optimizer", "optimizer"),
+        "penalty": Factor(True, {"none": {}, "l1": {"penalty.l1": 1e-3},
+                                 "elastic net": {"penalty": {"l1": 1e-4, "l2": 0.1, "biases": True}}}),
+        "clip": Factor(True, {"none": {}, "value": {"clip.value": 0.01}, "norm": {"clip.norm": 0.1}}),
+        "accumulate": these("batch.accumulate", 1, 2),
         # What must not.
         "ranks": outside(*RANKS),
         "threads": outside(*THREADS),

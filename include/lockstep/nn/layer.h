@@ -30,6 +30,12 @@ size_t ls_shape_size(const ls_shape *shape);
 
 #define LS_LAYER_PARAMS_MAX 4
 
+/* How a layer's parameters are trained, beside what the config says of all. */
+typedef struct ls_param_training {
+    double lr_scale; /* times the learning rate */
+    bool frozen;     /* they stay as they are */
+} ls_param_training;
+
 /* What a layer asks for: one of its parameters. */
 typedef struct ls_param_spec {
     const char *name; /* "weight", "bias" */
@@ -40,7 +46,8 @@ typedef struct ls_param_spec {
     /* Of a matrix that this rank has some columns of: dim tells these, first_column where they
      * begin, all_columns how many there are over all ranks; 0: all are here. */
     size_t first_column, all_columns;
-    bool multiplies; /* a matrix that ls_gemm multiplies by: it lies in strips */
+    bool multiplies;                   /* a matrix that ls_gemm multiplies by: it lies in strips */
+    const ls_param_training *training; /* NULL: as the config says of all */
 } ls_param_spec;
 
 typedef struct ls_layer_plan {

@@ -33,6 +33,7 @@ typedef struct ls_param {
     size_t first_column;  /* of those that are here */
     size_t all_columns;   /* of a matrix: over all ranks; dim[1] where all are here */
     ls_strips strips;     /* how it lies in memory: row by row, or in strips of rows */
+    double lr_scale;      /* times the learning rate; 0: it stays as it is */
 } ls_param;
 
 /* Its floats over all ranks. */
@@ -43,6 +44,7 @@ typedef struct ls_model {
     ls_layer *layers;
     ls_layer_plan *plans; /* [n_layers] */
     size_t n_active;      /* layers that a pass runs: a last layer that the loss absorbs is not */
+    size_t first_trained; /* layer: backward ends with it. n_layers: nothing is trained */
     ls_shape in, out;
     size_t in_size, out_size; /* in_size: of the columns that are here */
     size_t n_params;
@@ -116,8 +118,8 @@ const float *ls_model_forward(const ls_model *model, ls_activations *a, const ls
                               const float *x);
 
 /* From a->logits_gradient, that of the last layer that a pass runs, back to layer a->first, to
- * where gradients go; x as above. Returns the gradient of x, or NULL where
- * a->first is 0: nobody wants that of the data. */
+ * where gradients go; x as above. Returns the gradient of x, or NULL where nobody
+ * wants it: of the data, or where no layer before is trained. */
 const float *ls_model_backward(const ls_model *model, ls_activations *a, const ls_pass *pass,
                                const float *x, const ls_gradients *gradients);
 

@@ -28,25 +28,20 @@ typedef struct ls_optimizer_type {
     void (*prepare)(const void *options, uint64_t step, double lr, void *numbers);
     /* Updates n weights w from their gradient g; slot[k] are n numbers each. */
     void (*update)(const void *numbers, size_t n, float *w, const float *g, float *const *slot);
+    /* Of optimisers that look at the norms of a matrix: what its learning rate is multiplied by,
+     * from the norms of its weights and of the gradient, or of the direction that direct() (NULL:
+     * none) has made of it. NULL: it does not look at norms. */
+    double (*trust)(const void *options, double weights_norm, double gradient_norm);
+    void (*direct)(const void *numbers, size_t n, const float *w, float *g, float *const *slot);
 } ls_optimizer_type;
 
-/* sgd, adam, adamw. */
+/* sgd, adam, adamw, lars, lamb. */
 extern const ls_opt_choices ls_optimizer_choices;
 
 const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer);
 
-/* One update of n weights, over all threads. */
+/* One update of n weights at the learning rate of the options, over all threads. */
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,
                          const float *g, float *const *slot);
-
-/* A rectangle of a matrix [.., columns]: row r of it begins at first + r columns. */
-typedef struct ls_rectangle {
-    size_t first, rows, width, columns;
-} ls_rectangle;
-
-/* The same of a rectangle of w and the slots, with g[rows, width], by the calling thread. */
-void ls_optimizer_update_rectangle(const ls_choice *optimizer, uint64_t step,
-                                   const ls_rectangle *at, float *w, const float *g,
-                                   float *const *slot);
 
 #endif

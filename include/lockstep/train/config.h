@@ -38,6 +38,7 @@ typedef enum ls_memory { LS_MEMORY_AUTO, LS_MEMORY_RESIDENT, LS_MEMORY_STREAM } 
 typedef struct ls_config_batch {
     int64_t size, lanes; /* lanes: LS_OPT_UNSET until resolved */
     int last;            /* ls_batch_last */
+    int64_t accumulate;  /* batches */
 } ls_config_batch;
 
 typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
@@ -55,6 +56,16 @@ typedef struct ls_config_compute {
 } ls_config_compute;
 
 typedef enum ls_precision { LS_PRECISION_F32, LS_PRECISION_BF16 } ls_precision;
+
+typedef struct ls_config_penalty {
+    double l1, l2;
+    bool biases;
+} ls_config_penalty;
+
+/* NAN: unset */
+typedef struct ls_config_clip {
+    double value, norm;
+} ls_config_clip;
 
 typedef struct ls_config_stopping {
     bool given;
@@ -82,6 +93,8 @@ typedef struct ls_config {
     ls_config_data data;
     ls_choice_list model;
     ls_choice loss, optimizer;
+    ls_config_penalty penalty;
+    ls_config_clip clip;
     ls_config_batch batch;
     ls_config_parallel parallel;
     ls_config_compute compute;

@@ -7,6 +7,7 @@ typedef struct dense_options {
     int64_t units;
     bool bias;
     ls_choice init, bias_init;
+    ls_param_training training;
 } dense_options;
 
 static const ls_opt options[] = {
@@ -33,6 +34,7 @@ static const ls_opt options[] = {
      .fallback = "zeros",
      .choices = &ls_init_choices,
      .help = "first values of the biases [units]"},
+    LS_PARAM_TRAINING_ROWS(dense_options, training),
     {.kind = LS_OPT_END},
 };
 
@@ -51,13 +53,15 @@ static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
                                        .init = &o->init,
                                        .fan_in = in->dim[0],
                                        .fan_out = units,
-                                       .multiplies = true};
+                                       .multiplies = true,
+                                       .training = &o->training};
     p->param[BIAS] = (ls_param_spec){.name = "bias",
                                      .rank = 1,
                                      .dim = {units},
                                      .init = &o->bias_init,
                                      .fan_in = in->dim[0],
-                                     .fan_out = units};
+                                     .fan_out = units,
+                                     .training = &o->training};
     p->n_params = o->bias ? 2 : 1;
     return LS_OK;
 }

@@ -1,0 +1,157 @@
+/* Penalty, clipping and the optimiser's rule, piece by piece. Why here: see update.h. */
+#include "lockstep/optim/update.h"
+
+#include <math.h>
+
+#include "lockstep/math/vector.h"
+
+/* Floats that are prepared at a time, so that they are in the cache when the rule takes them. */
+enum { PART = 2048 };
+
+bool ls_update_is_layerwise(const ls_update_rule *rule) {
+    return ls_optimizer_type_of(rule->optimizer)->trust != NULL;
+}
+
+bool ls_update_needs_all(const ls_update_rule *rule) {
+    return isfinite(rule->clip_norm) || rule->accumulate > 1 || ls_update_is_layerwise(rule);
+}
+
+const ls_update_span *ls_update_span_at(const ls_update_rule *rule, size_t at) {
+    size_t low = 0, high = rule->n_spans - 1;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (at < rule->span[middle].end)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return &rule->span[low];
+}
+
+/* What a gradient goes through before it is used. */
+typedef struct preparation {
+    float scale, l1, l2, most;
+} preparation;
+
+static preparation preparation_of(const ls_update_rule *rule, const ls_update_step *step,
+                                  const ls_update_span *span) {
+    return (preparation){.scale = step->scale,
+                         .l1 = span->penalised ? (float)rule->l1 : 0.0f,
+                         .l2 = span->penalised ? (float)rule->l2 : 0.0f,
+                         .most = (float)rule->clip_value};
+}
+
+static bool changes_nothing(const preparation *p) {
+    return p->scale == 1.0f && p->l1 == 0.0f && p->l2 == 0.0f && isinf(p->most);
+}
+
+/* The penalty's slope at 0 is 0; a NaN stays one. */
+LS_SIMD static void prepare_loop(size_t n, preparation p, const float *restrict w, const float *g,
+                                 float *out) {
+    for (size_t i = 0; i < n; i++) {
+        const float sign = (w[i] > 0.0f ? 1.0f : 0.0f) - (w[i] < 0.0f ? 1.0f : 0.0f);
+        const float d = p.scale * g[i] + (p.l2 * w[i] + p.l1 * sign);
+        const float low = d < -p.most ? -p.most : d;
+        out[i] = low > p.most ? p.most : low;
+    }
+}
+
+LS_SIMD static void scale_loop(size_t n, float scale, float *g) {
+    for (size_t i = 0; i < n; i++)
+        g[i] *= scale;
+}
+
+/* Eight sums, which a vector holds, then these in pairs: the order is the same everywhere. */
+static double squares_of(size_t n, const float *x) {
+    double sum[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            sum[k] += (double)x[i + k] * (double)x[i + k];
+    for (size_t k = 0; i < n; i++, k++)
+        sum[k] += (double)x[i] * (double)x[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+static void numbers_of(const ls_update_rule *rule, const ls_update_step *step,
+                       const ls_update_span *span, double trust, void *numbers) {
+    ls_optimizer_type_of(rule->optimizer)
+        ->prepare(rule->optimizer->options, step->number, step->lr * span->rate * trust, numbers);
+}
+
+/* From the loss's gradient, part by part. */
+static void update_prepared(const ls_optimizer_type *type, const void *numbers, preparation p,
+                            const ls_update_piece *piece, const float *g) {
+    for (size_t i = 0; i < piece->n; i += PART) {
+        const size_t n = piece->n - i < PART ? piece->n - i : PART;
+        float part[PART], *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
+        for (size_t k = 0; k < type->n_slots; k++)
+            slot[k] = piece->slot[k] + i;
+        prepare_loop(n, p, piece->w + i, g + i, part);
+        type->update(numbers, n, piece->w + i, part, slot);
+    }
+}
+
+void ls_update_now(const ls_update_rule *rule, const ls_update_step *step,
+                   const ls_update_piece *piece, size_t count, size_t stride, const float *g) {
+    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
+    const preparation p = preparation_of(rule, step, piece->span);
+    const bool plain = changes_nothing(&p);
+    ls_update_piece at = *piece;
+    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    if (piece->span->rate == 0)
+        return;
+    numbers_of(rule, step, piece->span, 1, numbers);
+    for (size_t s = 0; s < count; s++, g += at.n) {
+        if (plain)
+            type->update(numbers, at.n, at.w, g, at.slot);
+        else
+            update_prepared(type, numbers, p, &at, g);
+        at.w += stride;
+        for (size_t k = 0; k < type->n_slots; k++)
+            at.slot[k] += stride;
+    }
+}
+
+double ls_update_prepare(const ls_update_rule *rule, const ls_update_step *step,
+                         const ls_update_piece *piece, float *g) {
+    if (piece->span->rate == 0)
+        return 0;
+    prepare_loop(piece->n, preparation_of(rule, step, piece->span), piece->w, g, g);
+    return squares_of(piece->n, g);
+}
+
+void ls_update_direct(const ls_update_rule *rule, const ls_update_step *step,
+                      const ls_update_piece *piece, float *g, double squares[2]) {
+    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
+    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    if (piece->span->rate == 0)
+        return;
+    scale_loop(piece->n, step->scale, g);
+    if (type->direct != NULL) {
+        numbers_of(rule, step, piece->span, 1, numbers);
+        type->direct(numbers, piece->n, piece->w, g, piece->slot);
+    }
+    squares[0] += squares_of(piece->n, piece->w);
+    squares[1] += squares_of(piece->n, g);
+}
+
+double ls_update_trust(const ls_update_rule *rule, const ls_update_span *span, double weights_norm,
+                       double gradient_norm) {
+    if (!span->is_matrix)
+        return 1;
+    return ls_optimizer_type_of(rule->optimizer)
+        ->trust(rule->optimizer->options, weights_norm, gradient_norm);
+}
+
+void ls_update_apply(const ls_update_rule *rule, const ls_update_step *step,
+                     const ls_update_piece *piece, double trust, float *g) {
+    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
+    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    if (piece->span->rate == 0)
+        return;
+    if (step->scale != 1.0f)
+        scale_loop(piece->n, step->scale, g);
+    numbers_of(rule, step, piece->span, trust, numbers);
+    type->update(numbers, piece->n, piece->w, g, piece->slot);
+}

@@ -1,0 +1,69 @@
+/* From the gradients of a run's steps to updates of its weights.
+ *
+ * The weights that all ranks have alike are updated by their owners, as their sums arrive; those of
+ * a first layer that is spread by the rank that holds them, tile by tile. Where the rule needs the
+ * whole gradient first (optim/update.h) both are stored instead; after the last batch of a group
+ * each rank prepares what it has, the ranks tell each other the squares of its blocks, which all
+ * add up in one tree, and then everybody updates.
+ *
+ * Why here: it joins the model's spans, the exchange and the optimiser. Never allocates in a step.
+ */
+#ifndef LS_TRAIN_UPDATES_H
+#define LS_TRAIN_UPDATES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/optim/update.h"
+#include "lockstep/train/checkpoint.h"
+
+typedef struct ls_run ls_run; /* run.h */
+
+typedef struct ls_updates {
+    ls_update_rule rule;
+    ls_update_span *span;     /* the rule's */
+    ls_optimizer_state state; /* of the optimiser, of what this rank owns */
+    /* Of a rule that needs all: */
+    float *own,
+        *spread;     /* gradients of what this rank owns, and of its columns of the first layer */
+    size_t n_blocks; /* of the shared floats and, behind them, of the spread ones */
+    ls_tree_range *blocks; /* [ranks] of the shared ones, those that a rank owns */
+    double *squares;       /* [n_blocks][2] of weights and gradients */
+    size_t *bytes;         /* [ranks] */
+    double *trust;         /* [spans] */
+    bool goes_on;          /* a group of batches has begun */
+    double rows;           /* of it, so far */
+} ls_updates;
+
+/* After the exchange was planned. Not collective. Errors: ERR_MEMORY. */
+ls_status ls_updates_create(ls_run *run) LS_MUST_CHECK;
+void ls_updates_free(ls_updates *u);
+
+/* Floats that ls_updates_create takes on a rank beside the optimiser's state. */
+size_t ls_updates_floats(const ls_run *run);
+
+/* The gradient of a row's loss is multiplied by this in a step of so many rows over all ranks. */
+double ls_updates_row_scale(const ls_run *run, double rows);
+
+/* A piece of the gradient of the weights that all ranks have alike: the sums of floats
+ * [first, first + n) of the slab. Called by any thread. */
+void ls_updates_take(const ls_run *run, size_t first, size_t n, const float *sum);
+
+/* A tile of that of a matrix: at `offset` of the slab, or of the one that is spread. */
+void ls_updates_take_tile(const ls_run *run, size_t offset, const ls_tile *tile);
+void ls_updates_take_spread_tile(const ls_run *run, const ls_tile *tile);
+
+/* Whether what the ranks own goes to all in the round that sums. */
+bool ls_updates_gather_at_once(const ls_run *run);
+
+/* Whether a step is the last of its group, and weights are updated after it. */
+bool ls_updates_ends_group(const ls_run *run, size_t step);
+
+/* Whether weights wait for more batches: then there is nothing that could be saved. */
+bool ls_updates_group_is_open(const ls_run *run);
+
+/* All of a step's gradient, over so many rows, has been taken. is_last: of its group. Collective.
+ * Errors: those of communication, agreed. */
+ls_status ls_updates_end_step(ls_run *run, double rows, bool is_last) LS_MUST_CHECK;
+
+#endif
