@@ -63,6 +63,16 @@ LS_SIMD static void mask_loop(size_t n, const uint8_t *mask, float scale, const 
         y[i] = mask[i] ? x[i] * scale : 0.0f;
 }
 
+LS_SIMD static void add_loop(size_t n, const float *a, const float *b, float *c) {
+    for (size_t i = 0; i < n; i++)
+        c[i] = a[i] + b[i];
+}
+
+static void add_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    add_loop(n, v->a + first, v->b + first, v->c + first);
+}
+
 static void relu_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
     relu_loop(n, v->a + first, v->c + first);
@@ -160,6 +170,10 @@ void ls_tanh(size_t n, const float *x, float *y) {
 
 void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx) {
     ls_for_chunks(n, LS_VECTOR_CHUNK, tanh_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
+}
+
+void ls_add(size_t n, const float *a, const float *b, float *c) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, add_chunk, &(arrays){.a = a, .b = b, .c = c});
 }
 
 void ls_mask(size_t n, const uint8_t *mask, float scale, const float *x, float *y) {

@@ -2,13 +2,8 @@
 #include "layers.h"
 
 static const ls_opt_row *const rows[] = {
-    &ls_layer_dense.row,
-    &ls_layer_relu.row,
-    &ls_layer_sigmoid.row,
-    &ls_layer_tanh.row,
-    &ls_layer_softmax.row,
-    &ls_layer_dropout.row,
-    NULL,
+    &ls_layer_dense.row,   &ls_layer_relu.row,    &ls_layer_sigmoid.row,  &ls_layer_tanh.row,
+    &ls_layer_softmax.row, &ls_layer_dropout.row, &ls_layer_residual.row, NULL,
 };
 
 const ls_opt_choices ls_layer_choices = {"layer", rows};

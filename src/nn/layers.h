@@ -10,6 +10,7 @@ extern const ls_layer_type ls_layer_sigmoid;
 extern const ls_layer_type ls_layer_tanh;
 extern const ls_layer_type ls_layer_softmax;
 extern const ls_layer_type ls_layer_dropout;
+extern const ls_layer_type ls_layer_residual;
 
 /* Rows for the table of a layer with parameters: its options' ls_param_training `field`. */
 #define LS_PARAM_TRAINING_ROWS(options, field)                                                     \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chain.h"
 #include "layers.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
@@ -23,25 +24,39 @@ static bool absorbs(const ls_choice *loss, const ls_layer_type *last) {
     return false;
 }
 
-static ls_status plan_layer(ls_model *m, size_t i, const ls_choice *config, const ls_shape *in) {
+/* Names the layer in front of a failure. */
+static ls_status fail_in_layer(ls_status st, const ls_layer *l) {
+    char where[LS_LAYER_NAME_MAX + 8];
+    (void)snprintf(where, sizeof where, "model.%s", l->name);
+    return ls_fail_in(st, where);
+}
+
+static ls_status check_block(const ls_model *m, const ls_layer *end) {
+    const size_t in = m->layers[end->partner].in_size;
+    if (end->out_size == in)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
+                           "its layers make %zu features of %zu, to which they can not be added",
+                           end->out_size, in),
+                   "let the block end with %zu features, as with `dense: {units: %zu}`", in, in);
+}
+
+static ls_status plan_layer(ls_model *m, size_t i, const ls_chain_link *link, const ls_shape *in) {
     ls_layer *l = &m->layers[i];
-    l->type = (const ls_layer_type *)config->row; /* the row is the first member */
-    l->options = config->options;
+    l->type = link->type;
+    l->options = link->options;
     l->gemm = m->gemm;
     l->index = (uint32_t)i;
+    l->partner = link->partner;
+    memcpy(l->name, link->name, sizeof l->name);
     l->in = *in;
-    ls_status st = l->type->plan(l->options, in, &m->plans[i]);
-    if (st != LS_OK) {
-        char where[32];
-        snprintf(where, sizeof where, "model.%zu", i);
-        return ls_fail_in(st, where);
-    }
+    LS_TRY(fail_in_layer(l->type->plan(l->options, in, &m->plans[i]), l));
     l->out = m->plans[i].out;
     l->in_size = ls_shape_size(&l->in);
     l->out_size = ls_shape_size(&l->out);
     l->n_params = m->plans[i].n_params;
     m->n_params += l->n_params;
-    return LS_OK;
+    return l->partner < i ? fail_in_layer(check_block(m, l), l) : LS_OK;
 }
 
 /* What is no matrix is one row. */
@@ -58,8 +73,7 @@ static double lr_scale_of(const ls_param_spec *spec) {
 }
 
 static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_param *param) {
-    snprintf(param->name, sizeof param->name, "%u_%s/%s", (unsigned)l->index, l->type->row.name,
-             spec->name);
+    snprintf(param->name, sizeof param->name, "%s/%s", l->name, spec->name);
     param->rank = spec->rank;
     param->count = 1;
     for (int d = 0; d < spec->rank; d++) {
@@ -70,6 +84,7 @@ static void describe_param(const ls_layer *l, const ls_param_spec *spec, ls_para
     param->all_columns = spec->all_columns > 0 ? spec->all_columns : spec->dim[1];
     param->strips = strips_of(l, spec, param->count);
     param->lr_scale = lr_scale_of(spec);
+    param->running = spec->running;
 }
 
 static void place_param(ls_model *m, ls_layer *l, size_t k, ls_param *param) {
@@ -124,18 +139,24 @@ static ls_status cut_blocks(ls_model *m) {
     return LS_OK;
 }
 
-static ls_status plan_layers(ls_model *m, const ls_choice_list *config, const ls_shape *in) {
-    if (config->count == 0)
-        return ls_fail(LS_ERR_CONFIG, "model", "it has no layers");
-    m->n_layers = config->count;
+static ls_status plan_chain(ls_model *m, const ls_chain *chain, const ls_shape *in) {
+    m->n_layers = chain->count;
     LS_TRY(ls_alloc(m->n_layers, sizeof *m->layers, "model", &m->layers));
     LS_TRY(ls_alloc(m->n_layers, sizeof *m->plans, "model", &m->plans));
     m->in = m->out = *in;
     for (size_t i = 0; i < m->n_layers; i++) {
-        LS_TRY(plan_layer(m, i, &config->items[i], &m->out));
+        LS_TRY(plan_layer(m, i, &chain->links[i], &m->out));
         m->out = m->layers[i].out;
     }
     return LS_OK;
+}
+
+static ls_status plan_layers(ls_model *m, const ls_choice_list *config, const ls_shape *in) {
+    ls_chain chain;
+    LS_TRY(ls_chain_create(config, &chain));
+    const ls_status st = plan_chain(m, &chain, in);
+    ls_chain_free(&chain);
+    return st;
 }
 
 static const ls_layer_type *type_of(const ls_choice_list *config, size_t i) {

@@ -114,8 +114,12 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
                               const float *x) {
     for (size_t i = a->first; i < active_end(m, a); i++) {
         const ls_layer *l = &m->layers[i];
-        ls_layer_io io = {
-            .weights = m->weights, .x = x, .y = a->y[i], .state = a->state[i], .room = a->room};
+        ls_layer_io io = {.weights = m->weights,
+                          .x = x,
+                          .y = a->y[i],
+                          .state = a->state[i],
+                          .room = a->room,
+                          .partner_y = a->y[l->partner]};
         if (overlaps_whole(l, pass))
             for (size_t k = 0; k < l->n_params; k++)
                 pass->overlap->need(pass->overlap->context, param_of(m, i, k));
@@ -139,7 +143,8 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                           .dy = dy,
                           .dx = dx,
                           .room = a->room,
-                          .gradients = gradients};
+                          .gradients = gradients,
+                          .partner_state = l->partner >= first ? a->state[l->partner] : NULL};
         l->type->backward(l, pass, &io);
         if (overlaps_whole(l, pass))
             for (size_t k = 0; k < l->n_params; k++)

@@ -2,6 +2,7 @@
 #include "lockstep/optim/update.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "lockstep/math/vector.h"
 
@@ -79,16 +80,73 @@ static void numbers_of(const ls_update_rule *rule, const ls_update_step *step,
         ->prepare(rule->optimizer->options, step->number, step->lr * span->rate * trust, numbers);
 }
 
+static bool is_trained(const ls_update_span *span) {
+    return span->rate > 0 && span->running <= 0;
+}
+
+/* w moves to sum / rows. */
+static void move_running(const ls_update_step *step, const ls_update_piece *piece,
+                         const float *sum) {
+    const double share = piece->span->running;
+    for (size_t i = 0; i < piece->n; i++)
+        piece->w[i] =
+            (float)((1 - share) * (double)piece->w[i] + share * (double)sum[i] / step->rows);
+}
+
+/* Part i of a piece. */
+static ls_update_piece part_of(const ls_optimizer_type *type, const ls_update_piece *piece,
+                               size_t i) {
+    ls_update_piece part = {
+        .span = piece->span, .n = piece->n - i < PART ? piece->n - i : PART, .w = piece->w + i};
+    for (size_t k = 0; k < type->n_slots; k++)
+        part.slot[k] = piece->slot[k] + i;
+    return part;
+}
+
+/* The rule, with squares of all that it takes and makes. */
+static void update_measured(const ls_optimizer_type *type, const void *numbers,
+                            const ls_update_piece *piece, const float *g, double *squares) {
+    double sum[LS_UPDATE_SQUARES] = {0};
+    for (size_t i = 0; i < piece->n; i += PART) {
+        const ls_update_piece part = part_of(type, piece, i);
+        float change[PART];
+        memcpy(change, part.w, part.n * sizeof *change);
+        sum[LS_UPDATE_GRADIENT] += squares_of(part.n, g + i);
+        sum[LS_UPDATE_WEIGHTS] += squares_of(part.n, change);
+        type->update(numbers, part.n, part.w, g + i, part.slot);
+        for (size_t k = 0; k < part.n; k++)
+            change[k] = part.w[k] - change[k];
+        sum[LS_UPDATE_CHANGE] += squares_of(part.n, change);
+    }
+    for (size_t k = 0; k < LS_UPDATE_SQUARES; k++)
+#pragma omp atomic
+        squares[k] += sum[k];
+}
+
+/* squares: of the piece's span, or NULL. */
+static void update_by_rule(const ls_optimizer_type *type, const void *numbers,
+                           const ls_update_piece *piece, const float *g, double *squares) {
+    if (squares != NULL)
+        update_measured(type, numbers, piece, g, squares);
+    else
+        type->update(numbers, piece->n, piece->w, g, piece->slot);
+}
+
+static double *squares_at(const ls_update_rule *rule, const ls_update_step *step,
+                          const ls_update_span *span) {
+    if (step->squares == NULL)
+        return NULL;
+    return step->squares + LS_UPDATE_SQUARES * (size_t)(span - rule->span);
+}
+
 /* From the loss's gradient, part by part. */
 static void update_prepared(const ls_optimizer_type *type, const void *numbers, preparation p,
-                            const ls_update_piece *piece, const float *g) {
+                            const ls_update_piece *piece, const float *g, double *squares) {
     for (size_t i = 0; i < piece->n; i += PART) {
-        const size_t n = piece->n - i < PART ? piece->n - i : PART;
-        float part[PART], *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
-        for (size_t k = 0; k < type->n_slots; k++)
-            slot[k] = piece->slot[k] + i;
-        prepare_loop(n, p, piece->w + i, g + i, part);
-        type->update(numbers, n, piece->w + i, part, slot);
+        const ls_update_piece part = part_of(type, piece, i);
+        float prepared[PART];
+        prepare_loop(part.n, p, part.w, g + i, prepared);
+        update_by_rule(type, numbers, &part, prepared, squares);
     }
 }
 
@@ -99,14 +157,19 @@ void ls_update_now(const ls_update_rule *rule, const ls_update_step *step,
     const bool plain = changes_nothing(&p);
     ls_update_piece at = *piece;
     _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
-    if (piece->span->rate == 0)
+    if (piece->span->rate <= 0)
         return;
+    if (piece->span->running > 0) { /* one stretch: it is no matrix */
+        move_running(step, piece, g);
+        return;
+    }
+    double *squares = squares_at(rule, step, piece->span);
     numbers_of(rule, step, piece->span, 1, numbers);
     for (size_t s = 0; s < count; s++, g += at.n) {
         if (plain)
-            type->update(numbers, at.n, at.w, g, at.slot);
+            update_by_rule(type, numbers, &at, g, squares);
         else
-            update_prepared(type, numbers, p, &at, g);
+            update_prepared(type, numbers, p, &at, g, squares);
         at.w += stride;
         for (size_t k = 0; k < type->n_slots; k++)
             at.slot[k] += stride;
@@ -115,7 +178,7 @@ void ls_update_now(const ls_update_rule *rule, const ls_update_step *step,
 
 double ls_update_prepare(const ls_update_rule *rule, const ls_update_step *step,
                          const ls_update_piece *piece, float *g) {
-    if (piece->span->rate == 0)
+    if (!is_trained(piece->span))
         return 0;
     prepare_loop(piece->n, preparation_of(rule, step, piece->span), piece->w, g, g);
     return squares_of(piece->n, g);
@@ -125,7 +188,7 @@ void ls_update_direct(const ls_update_rule *rule, const ls_update_step *step,
                       const ls_update_piece *piece, float *g, double squares[2]) {
     const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
     _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
-    if (piece->span->rate == 0)
+    if (!is_trained(piece->span))
         return;
     scale_loop(piece->n, step->scale, g);
     if (type->direct != NULL) {
@@ -148,10 +211,14 @@ void ls_update_apply(const ls_update_rule *rule, const ls_update_step *step,
                      const ls_update_piece *piece, double trust, float *g) {
     const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
     _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
-    if (piece->span->rate == 0)
+    if (piece->span->rate <= 0)
         return;
+    if (piece->span->running > 0) {
+        move_running(step, piece, g);
+        return;
+    }
     if (step->scale != 1.0f)
         scale_loop(piece->n, step->scale, g);
     numbers_of(rule, step, piece->span, trust, numbers);
-    type->update(numbers, piece->n, piece->w, g, piece->slot);
+    update_by_rule(type, numbers, piece, g, squares_at(rule, step, piece->span));
 }

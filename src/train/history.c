@@ -29,6 +29,7 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
         ls_metrics_to_json(t, r->val_score, run->spread, "val_", &o);
     ls_json_set(&o, "lr",
                 number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
+    ls_diagnosis_to_json(run, &o);
     ls_json_set(&o, "best", json_boolean(r->best));
     ls_json_set(&o, "seconds", number(r->seconds));
     ls_json_set(&o, "samples_per_s", number(r->rows_per_s));

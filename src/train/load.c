@@ -229,6 +229,7 @@ static void free_buffers(ls_run *run) {
     ls_free(run->batch.row_loss);
     ls_free(run->batch.lane_loss);
     ls_updates_free(&run->updates);
+    ls_diagnosis_free(&run->diagnosis);
     ls_free(run->message);
     ls_free(run->message_bytes);
     ls_free(run->score);

@@ -177,6 +177,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
     LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));
+    LS_TRY(ls_diagnosis_share(run));
     if (run->rows_from.streamed)
         LS_TRY(ls_run_mean(run, run->rows_from.wait_s, &r.read_wait_s));
     state->epoch++;
@@ -196,6 +197,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_status st = ls_comm_rank(run->comm) == 0 ? ls_history_append(run, &r) : LS_OK;
     LS_TRY(ls_agree(run->comm, st));
     ls_history_print(run, &r);
+    ls_diagnosis_warn(run, &r);
     bool due = state->epoch % (uint64_t)run->t->config.checkpoint.every_epochs == 0;
     if (due || d.best || asked || is_last_epoch(run))
         return ls_saver_save(run->saver, d.best);
@@ -214,6 +216,7 @@ static ls_status stop_here(ls_run *run) {
 ls_status ls_run_loop(ls_run *run) {
     ls_train_state *state = &run->t->state;
     size_t steps = ls_sampler_steps(run->sampler);
+    LS_TRY(ls_agree(run->comm, ls_diagnosis_create(run)));
     ls_history_header(run);
     run->counted = ls_clock_s();
     while (!is_last_epoch(run)) {

@@ -8,6 +8,7 @@
 
 #include "blocks.h"
 #include "deadline.h"
+#include "diagnose.h"
 #include "feature_shards.h"
 #include "lockstep/comm/exchange.h"
 #include "lockstep/data/sampler.h"
@@ -86,6 +87,7 @@ struct ls_run {
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
     ls_updates updates;
+    ls_diagnosis diagnosis;
     char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
     double began;        /* the clock when this process began to train */
     ls_saver *saver;
@@ -144,14 +146,14 @@ ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;
 ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 
 /* history.c: metrics.jsonl and the table on the screen. */
-typedef struct ls_epoch_record {
+struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
     const double *val_score;           /* NULL: none */
     double seconds, rows_per_s;
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
     double read_wait_s;     /* for rows that are streamed, the mean over ranks */
     bool best;
-} ls_epoch_record;
+};
 
 /* Appends a line for the epoch that state.epoch counts; rank 0 only. Errors: ERR_IO. */
 ls_status ls_history_append(const ls_run *run, const ls_epoch_record *record) LS_MUST_CHECK;

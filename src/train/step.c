@@ -157,7 +157,7 @@ static ls_status leave_together(ls_run *run) {
 }
 
 /* Forward and loss of this rank's lanes; fills its part of the message. */
-static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
+static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) {
     const ls_trained *t = run->t;
     ls_batch *b = &run->batch;
     ls_activations *a = run->activations;
@@ -167,8 +167,8 @@ static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_exchange_end(run->exchange); /* before the ranks talk of anything else */
     ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets,
-                     (float)ls_updates_row_scale(run, (double)count), a->logits_gradient,
-                     b->row_loss, b->lane_loss);
+                     (float)ls_updates_row_scale(run), a->logits_gradient, b->row_loss,
+                     b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
@@ -262,19 +262,20 @@ static void update(ls_run *run) {
     else
         ls_exchange_sum(run->exchange);
     end_phase(run, LS_PHASE_UPDATE);
-    if (!trains_front(run))
+    if (run->features == NULL)
         return;
     ls_run_settle(run);
-    ls_features_backward(run->features, take_spread_tile, run);
+    if (trains_front(run))
+        ls_features_backward(run->features, take_spread_tile, run);
     end_phase(run, LS_PHASE_BACKWARD);
 }
 
 /* The same of an update that had to wait for all of the gradient. */
-static ls_status update_whole(ls_run *run, size_t step, size_t count) {
+static ls_status update_whole(ls_run *run, size_t step) {
     if (ls_updates_gather_at_once(run))
         return LS_OK;
     ls_run_settle(run);
-    LS_TRY(ls_updates_end_step(run, (double)count, ls_updates_ends_group(run, step)));
+    LS_TRY(ls_updates_end_step(run, ls_updates_ends_group(run, step)));
     end_phase(run, LS_PHASE_UPDATE);
     return LS_OK;
 }
@@ -337,8 +338,10 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     double loss, correct;
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
+    const bool is_last = step + 1 == ls_sampler_steps(run->sampler);
+    ls_updates_begin_step(run, (double)count, ls_diagnosis_squares(run, is_last));
     gather_batch(run, &pass, b->own_first[lanes]);
-    forward(run, &pass, count, requests);
+    forward(run, &pass, requests);
     LS_TRY(exchange_message(run, &loss, &correct, requests));
     if (!isfinite(loss))
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
@@ -351,7 +354,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
         state->step++;
     backward(run, &pass);
     update(run);
-    LS_TRY(update_whole(run, step, count));
+    LS_TRY(update_whole(run, step));
     state->train_loss += loss;
     state->train_correct += correct;
     state->train_rows += (double)count;

@@ -30,6 +30,7 @@ ls_update_span ls_updates_span_of(const ls_config *c, const ls_param *param) {
     const bool is_matrix = param->rank > 1;
     return (ls_update_span){.end = param->offset + ls_slab_room(param->count),
                             .rate = param->lr_scale,
+                            .running = param->running,
                             .penalised = is_matrix || c->penalty.biases,
                             .is_matrix = is_matrix};
 }
@@ -104,9 +105,9 @@ void ls_updates_free(ls_updates *u) {
 /* ---- in a step ---- */
 
 /* A group's rows are known when its last batch is done: until then as if all were full. */
-double ls_updates_row_scale(const ls_run *run, double rows) {
+double ls_updates_row_scale(const ls_run *run) {
     const ls_update_rule *rule = &run->updates.rule;
-    return 1.0 / (rule->accumulate > 1 ? (double)run->t->config.batch.size : rows);
+    return 1.0 / (rule->accumulate > 1 ? (double)run->t->config.batch.size : run->updates.rows);
 }
 
 static ls_update_step step_of(const ls_run *run) {
@@ -114,7 +115,9 @@ static ls_update_step step_of(const ls_run *run) {
     const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
     return (ls_update_step){.number = run->t->state.step,
                             .lr = type->learning_rate(rule->optimizer->options),
-                            .scale = 1};
+                            .scale = 1,
+                            .rows = run->updates.rows,
+                            .squares = run->updates.measured};
 }
 
 /* The gradient of a group is the sum of its batches'. */
@@ -190,17 +193,21 @@ bool ls_updates_group_is_open(const ls_run *run) {
     return run->updates.goes_on;
 }
 
-ls_status ls_updates_end_step(ls_run *run, double rows, bool is_last) {
+void ls_updates_begin_step(ls_run *run, double rows, double *measured) {
+    ls_updates *u = &run->updates;
+    u->rows = u->goes_on ? u->rows + rows : rows;
+    u->measured = measured;
+}
+
+ls_status ls_updates_end_step(ls_run *run, bool is_last) {
     ls_updates *u = &run->updates;
     if (u->own == NULL)
         return LS_OK;
     u->goes_on = !is_last;
-    u->rows += rows;
     if (!is_last)
         return LS_OK;
     ls_update_step step = step_of(run);
     if (u->rule.accumulate > 1)
         step.scale = (float)((double)run->t->config.batch.size / u->rows);
-    u->rows = 0;
     return ls_whole_update(run, &step);
 }

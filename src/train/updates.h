@@ -31,8 +31,9 @@ typedef struct ls_updates {
     double *squares;       /* [n_blocks][2] of weights and gradients */
     size_t *bytes;         /* [ranks] */
     double *trust;         /* [spans] */
+    double *measured;      /* where the squares of this step go, or NULL */
     bool goes_on;          /* a group of batches has begun */
-    double rows;           /* of it, so far */
+    double rows;           /* of it so far, over all ranks */
 } ls_updates;
 
 /* After the exchange was planned. Not collective. Errors: ERR_MEMORY. */
@@ -42,8 +43,11 @@ void ls_updates_free(ls_updates *u);
 /* Floats that ls_updates_create takes on a rank beside the optimiser's state. */
 size_t ls_updates_floats(const ls_run *run);
 
-/* The gradient of a row's loss is multiplied by this in a step of so many rows over all ranks. */
-double ls_updates_row_scale(const ls_run *run, double rows);
+/* A step begins, of so many rows over all ranks. measured: see ls_update_step. */
+void ls_updates_begin_step(ls_run *run, double rows, double *measured);
+
+/* The gradient of a row's loss is multiplied by this. */
+double ls_updates_row_scale(const ls_run *run);
 
 /* A piece of the gradient of the weights that all ranks have alike: the sums of floats
  * [first, first + n) of the slab. Called by any thread. */
@@ -62,8 +66,8 @@ bool ls_updates_ends_group(const ls_run *run, size_t step);
 /* Whether weights wait for more batches: then there is nothing that could be saved. */
 bool ls_updates_group_is_open(const ls_run *run);
 
-/* All of a step's gradient, over so many rows, has been taken. is_last: of its group. Collective.
+/* All of a step's gradient has been taken. is_last: of its group. Collective.
  * Errors: those of communication, agreed. */
-ls_status ls_updates_end_step(ls_run *run, double rows, bool is_last) LS_MUST_CHECK;
+ls_status ls_updates_end_step(ls_run *run, bool is_last) LS_MUST_CHECK;
 
 #endif

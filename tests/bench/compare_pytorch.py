@@ -35,6 +35,7 @@ SHAPES = {
 }
 OPTIMIZERS = {"adam": {"adam": {"lr": 1e-4}}, "sgd": {"sgd": {"lr": 1e-3, "momentum": 0.9}}}
 EPOCHS, QUICK_EPOCHS, TIMEOUT_S = 5, 2, 1800
+WIDE = 8192  # inputs from which on strategy features is what auto means
 PYTORCH_S = 10  # of one training of PyTorch: some of them take seconds a step
 
 
@@ -70,10 +71,10 @@ def prepare(shape, folder, epochs):
     return path
 
 
-def time_precision(precision, shape, path, folder, processes, threads):
+def time_setting(setting, shape, path, folder, processes, threads):
     """Milliseconds a step: the median over epochs, the first one left out."""
     run = f"{folder}/run"
-    lockstep("train", path, "--run-dir", run, "--set", f"precision={precision}",
+    lockstep("train", path, "--run-dir", run, "--set", setting,
              ranks=processes if processes > 1 else 0, threads=threads)
     with open(f"{run}/metrics.jsonl", encoding="utf-8") as f:
         epochs = [json.loads(line) for line in f]
@@ -83,12 +84,16 @@ def time_precision(precision, shape, path, folder, processes, threads):
     return statistics.median(1e3 * e["steps_s"] / SHAPES[shape][3] for e in epochs[1:])
 
 
-def time_lockstep(*setting):
-    """{name: that}, for the precisions that this program has here."""
-    times = {"lockstep": time_precision("f32", *setting)}
+def time_lockstep(shape, path, folder, processes, threads):
+    """{name: that}: for the precisions that this program has here, and where a wide first layer is
+    shared out by its inputs, for two processes also by rows."""
+    settings = {"lockstep": "precision=f32"}
     if lockstep_test.has_bf16():
-        times["lockstep bf16"] = time_precision("bf16", *setting)
-    return times
+        settings["lockstep bf16"] = "precision=bf16"
+    if processes > 1 and SHAPES[shape][0][0] >= WIDE:
+        settings["lockstep strategy data"] = "parallel.strategy=data"
+    return {name: time_setting(setting, shape, path, folder, processes, threads)
+            for name, setting in settings.items()}
 
 
 def time_pytorch(python, shape, epochs, processes, threads):

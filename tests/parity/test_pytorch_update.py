@@ -4,17 +4,15 @@ accumulation, rates of layers, frozen layers, and the rules that look at norms.
 # timeout: 300
 # processors: 2
 
-Every batch, or group of batches, is the whole training set, so that PyTorch needs no order of rows.
-
 The tolerance of 1e-5 (norm of the difference by the norm, a tensor): see test_pytorch.py. A part of
 the update that is left out shows as more than 1e-3, which the test asks, too.
 """
-import h5py
 import numpy as np
 
 import lockstep_test
+from whole_batches import CLASSES, INPUTS, WholeBatches, values
 
-ROWS, INPUTS, HIDDEN, CLASSES, UPDATES = 60, 21, 70, 4, 12
+HIDDEN, UPDATES = 70, 12
 
 
 def penalised(torch, p, l1=0.0, l2=0.0):
@@ -61,9 +59,9 @@ CASES = {
     "clip norm and penalty": ("optimizer: {sgd: 0.05}\nclip: {norm: 0.3}\npenalty: {l2: 0.2}",
                               {"clip": clip_norm, "penalty": {"l2": 0.2}}),
     "clip value": ("optimizer: {sgd: 0.05}\nclip: {value: 0.01}", {"clip": clip_value}),
-    "rates": ("optimizer: {sgd: 0.05}", {"first": "lr_scale: 0.25", "scales": (0.25, 0.25, 1, 1)}),
+    "rates": ("optimizer: {sgd: 0.05}", {"first": ", lr_scale: 0.25", "scales": (0.25, 0.25, 1, 1)}),
     "frozen": ("optimizer: {sgd: 0.05}\nclip: {norm: 0.3}",
-               {"first": "frozen: true", "scales": (0, 0, 1, 1), "clip": clip_norm, "frozen": True}),
+               {"first": ", frozen: true", "scales": (0, 0, 1, 1), "clip": clip_norm, "frozen": True}),
     "lars": ("optimizer: {lars: {lr: 0.5, weight_decay: 0.01, trust: 0.02}}", {"rule": lars}),
     "lamb": ("optimizer: {lamb: 0.02}", {"rule": lamb}),
     "lamb with clipped norm": ("optimizer: {lamb: 0.02}\nclip: {norm: 0.3}",
@@ -73,38 +71,19 @@ BATCHES = {"one batch": "{size: 60, lanes: 4}",
            "four batches": "{size: 16, lanes: 4, accumulate: 4}"}  # of 16, 16, 16 and 12 rows
 
 
-class UpdateParity(lockstep_test.TestCase):
+class UpdateParity(WholeBatches):
     def setUp(self):
         super().setUp()
-        self.torch = lockstep_test.need_module("torch")
-        self.torch.set_num_threads(1)
-        random = np.random.default_rng(3)
-        self.x = random.normal(size=(ROWS, INPUTS)).astype("f4")
-        self.y = (self.x[:, :CLASSES] + random.normal(size=(ROWS, CLASSES))).argmax(1)
-        with h5py.File(self.path("d.h5"), "w") as f:
-            f["X"], f["y"], f["split"] = self.x, self.y, np.zeros(ROWS, "u1")
-        self.weights = [(random.normal(size=shape) / 5).astype("f4") for shape in
-                        ((HIDDEN, INPUTS), (HIDDEN,), (CLASSES, HIDDEN), (CLASSES,))]
+        self.weights = self.some_weights((HIDDEN, INPUTS), (HIDDEN,), (CLASSES, HIDDEN), (CLASSES,))
 
-    def config(self, lines, first, batch, strategy):
-        def dense(units, w, b, more=""):
-            w, b = ([float(v) for v in a.ravel()] for a in (w, b))
-            return (f"  - dense: {{units: {units}, init: {{values: {w}}}, "
-                    f"bias_init: {{values: {b}}}{', ' + more if more else ''}}}\n")
-
-        w = self.weights
-        return self.write("c.yaml", (
-            "data: {file: d.h5, block_rows: 3}\n"
-            f"model:\n{dense(HIDDEN, w[0], w[1], first)}  - tanh\n{dense(CLASSES, w[2], w[3])}"
-            f"loss: softmax_cross_entropy\nbatch: {batch}\nparallel: {{strategy: {strategy}}}\n"
-            f"train: {{epochs: {UPDATES}}}\n{lines}\n"))
-
-    def lockstep(self, config, ranks):
-        self.ok("train", config, "--run-dir", self.path("run"), "--overwrite", ranks=ranks)
-        with h5py.File(self.path("run", "checkpoints", "last.h5"), "r") as f:
-            self.assertEqual(f["state"].attrs["step"], UPDATES)
-            return [f[f"model/{name}"][...] for name in
-                    ("0_dense/weight", "0_dense/bias", "2_dense/weight", "2_dense/bias")]
+    def lockstep(self, lines, first, batch, strategy, ranks):
+        w = [values(a) for a in self.weights]
+        found = self.train(
+            f"model:\n  - dense: {{units: {HIDDEN}, init: {w[0]}, bias_init: {w[1]}{first}}}\n"
+            f"  - tanh\n  - dense: {{units: {CLASSES}, init: {w[2]}, bias_init: {w[3]}}}\n"
+            f"batch: {batch}\nparallel: {{strategy: {strategy}}}\n{lines}", UPDATES, ranks)
+        return [found[name] for name in
+                ("0_dense/weight", "0_dense/bias", "2_dense/weight", "2_dense/bias")]
 
     def pytorch(self, penalty=None, clip=None, rule=sgd, scales=(1, 1, 1, 1), first="",
                 frozen=False):
@@ -133,11 +112,10 @@ class UpdateParity(lockstep_test.TestCase):
                 self.assertGreater(moved, 1e-3, name)
             for batch, about_batch in BATCHES.items():
                 for strategy, ranks in (("data", 1), ("data", 3), ("features", 1), ("features", 2)):
-                    config = self.config(lines, about.get("first", ""), about_batch, strategy)
-                    for i, (got, want) in enumerate(zip(self.lockstep(config, ranks), wanted)):
-                        error = np.linalg.norm(got.astype("f8") - want) / np.linalg.norm(want)
-                        self.assertLess(error, 1e-5,
-                                        f"{name}, {batch}, {strategy}, {ranks} ranks, tensor {i}")
+                    got = self.lockstep(lines, about.get("first", ""), about_batch, strategy, ranks)
+                    for i, (a, b) in enumerate(zip(got, wanted)):
+                        self.assert_close(a, b, 1e-5, f"{name}, {batch}, {strategy}, {ranks} ranks, "
+                                                      f"tensor {i}")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx);
 void ls_softmax(size_t rows, size_t columns, const float *x, float *y);
 void ls_softmax_backward(size_t rows, size_t columns, const float *y, const float *dy, float *dx);
 
+/* c = a + b. */
+void ls_add(size_t n, const float *a, const float *b, float *c);
+
 /* y = x * mask[i] * scale, mask of zeros and ones. */
 void ls_mask(size_t n, const uint8_t *mask, float scale, const float *x, float *y);
 

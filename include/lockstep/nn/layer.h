@@ -29,6 +29,7 @@ typedef struct ls_shape {
 size_t ls_shape_size(const ls_shape *shape);
 
 #define LS_LAYER_PARAMS_MAX 4
+#define LS_LAYER_NAME_MAX 48
 
 /* How a layer's parameters are trained, beside what the config says of all. */
 typedef struct ls_param_training {
@@ -48,6 +49,9 @@ typedef struct ls_param_spec {
     size_t first_column, all_columns;
     bool multiplies;                   /* a matrix that ls_gemm multiplies by: it lies in strips */
     const ls_param_training *training; /* NULL: as the config says of all */
+    /* Not 0: no trained numbers but running statistics. Backward forms, as their gradient, the sum
+     * over rows of what they are the mean of; they move by this share to that mean. */
+    double running;
 } ls_param_spec;
 
 typedef struct ls_layer_plan {
@@ -92,8 +96,12 @@ struct ls_layer_type;
 typedef struct ls_layer {
     const struct ls_layer_type *type;
     const void *options;
-    const ls_gemm *gemm; /* what multiplies */
-    uint32_t index;      /* in the model, from 0 */
+    const ls_gemm *gemm;          /* what multiplies */
+    uint32_t index;               /* in the model, from 0 */
+    char name[LS_LAYER_NAME_MAX]; /* "0_dense": its place in the config and its type; inside of a
+                                     block "2_residual_0_dense" */
+    size_t partner; /* the layer that ends the block which this one begins, or the other way round;
+                       else itself */
     ls_shape in, out;
     size_t first_unit; /* which of all units out[0] is: not 0 where other ranks have units, too */
     size_t in_size, out_size;
@@ -125,6 +133,10 @@ typedef struct ls_layer_io {
     float *dx;            /* [B, in], NULL: not wanted; backward */
     void *room;           /* what the type's room() asks for, aligned; nothing stays in it */
     const ls_gradients *gradients; /* backward */
+    /* Of the layer's partner: its output, and forward's state that backward keeps; NULL where that
+     * is not reached any more. */
+    const float *partner_y;
+    void *partner_state;
 } ls_layer_io;
 
 /* What a layer does to the columns of its input: whether they can be on different ranks. */
@@ -137,6 +149,10 @@ typedef enum ls_layer_columns {
 typedef struct ls_layer_type {
     ls_opt_row row;
     ls_layer_columns columns;
+    /* Of a layer that begins a block: the layers inside, and the type of the one that ends it. Else
+     * NULL. */
+    const ls_choice_list *(*inside)(const void *options);
+    const struct ls_layer_type *end;
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */

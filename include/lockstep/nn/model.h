@@ -34,6 +34,7 @@ typedef struct ls_param {
     size_t all_columns;   /* of a matrix: over all ranks; dim[1] where all are here */
     ls_strips strips;     /* how it lies in memory: row by row, or in strips of rows */
     double lr_scale;      /* times the learning rate; 0: it stays as it is */
+    double running;       /* of running statistics: see ls_param_spec; else 0 */
 } ls_param;
 
 /* Its floats over all ranks. */

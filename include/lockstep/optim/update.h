@@ -22,6 +22,8 @@
 typedef struct ls_update_span {
     size_t end;
     double rate;    /* times the learning rate; 0: the weights stay as they are (frozen) */
+    double running; /* not 0: running statistics, which move by this share to the mean over rows of
+                       what their gradient is the sum of; no rule but this one holds for them */
     bool penalised; /* the penalty holds for them */
     bool is_matrix; /* rules that look at norms (LARS, LAMB) do so for matrices */
 } ls_update_span;
@@ -35,11 +37,18 @@ typedef struct ls_update_rule {
     const ls_update_span *span; /* [n_spans] in slab order */
 } ls_update_rule;
 
+/* What tells how a step goes: the squares of the gradient that the optimiser gets, of the weights
+ * before and of what they change by. */
+enum { LS_UPDATE_GRADIENT, LS_UPDATE_WEIGHTS, LS_UPDATE_CHANGE, LS_UPDATE_SQUARES };
+
 /* Which update it is, and how fast. */
 typedef struct ls_update_step {
     uint64_t number; /* from 1 */
     double lr;
     float scale; /* of gradients, when they are used */
+    double rows; /* of all batches that it takes */
+    /* [spans][LS_UPDATE_SQUARES], to which they are added, in any order; NULL: nobody asks. */
+    double *squares;
 } ls_update_step;
 
 /* Some weights of one span: n of them at w, with n numbers at each slot. */

@@ -187,6 +187,8 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
     if (io->dx != NULL)
         ls_gemm_backward_input(l->gemm, &pass->rows, l->in_size, l->out_size, io->dy,
                                io->weights + l->offset[WEIGHT], io->dx, io->room, between(pass));
+    if (((const dense_options *)l->options)->training.frozen)
+        return;
     if (l->n_params > BIAS) {
         find_param(l, BIAS, pass, io->gradients, d);
         ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
