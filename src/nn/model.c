@@ -171,9 +171,34 @@ static ls_status keep_columns(ls_model *m, const ls_choice_list *config,
     return LS_OK;
 }
 
+/* Whether every layer that has no gradient stands where none is asked of it: before all that is
+ * trained, or at the end, with a loss that takes outputs as they are. */
+static ls_status check_steps(const ls_model *m, const ls_choice *loss) {
+    size_t trained = 0;
+    for (size_t i = 0; i < m->n_layers; trained += m->layers[i].n_params, i++) {
+        const ls_layer_type *type = m->layers[i].type;
+        const bool last = i + 1 == m->n_layers;
+        char where[32];
+        snprintf(where, sizeof where, "model.%zu", i);
+        if (!type->is_step || trained == 0)
+            continue;
+        if (!last)
+            return ls_hint(ls_fail(LS_ERR_CONFIG, where,
+                                   "%s has no gradient: no layer before it would learn",
+                                   type->row.name),
+                           "use it as the last layer or on the inputs, and sigmoid or tanh here");
+        if (ls_loss_type_of(loss)->link != LS_LINK_NONE)
+            return ls_hint(ls_fail(LS_ERR_CONFIG, where, "%s gives 0 or 1, but %s takes logits",
+                                   type->row.name, loss->row->name),
+                           "for a perceptron use the loss mse: 0.5; else leave the layer out");
+    }
+    return LS_OK;
+}
+
 static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
                             const ls_shape *in, const ls_tree_range *columns) {
     LS_TRY(plan_layers(m, config, in));
+    LS_TRY(check_steps(m, loss));
     m->in_size = ls_shape_size(in);
     if (columns != NULL)
         LS_TRY(keep_columns(m, config, columns));
