@@ -21,7 +21,7 @@ static const ls_opt_row *const rows[] = {
     NULL,
 };
 
-const ls_opt_choices ls_layer_choices = {"layer", rows};
+const ls_opt_choices ls_layer_choices = {.what = "layer", .rows = rows};
 
 size_t ls_shape_size(const ls_shape *shape) {
     size_t n = 1;
