@@ -179,27 +179,19 @@ static const init_type values = {
     {"values", "given values", values_table, sizeof(values_options), "values"}, VALUES, NULL};
 
 static const ls_opt_row *const rows[] = {
-    &he_normal.row,
-    &he_uniform.row,
-    &xavier_normal.row,
-    &xavier_uniform.row,
-    &lecun_normal.row,
-    &lecun_uniform.row,
-    &orthogonal.row,
-    &normal.row,
-    &truncated_normal.row,
-    &uniform.row,
-    &constant.row,
-    &zeros.row,
-    &values.row,
-    NULL,
+    &he_normal.row,        &he_uniform.row,
+    &xavier_normal.row,    &xavier_uniform.row,
+    &lecun_normal.row,     &lecun_uniform.row,
+    &orthogonal.row,       &normal.row,
+    &truncated_normal.row, &uniform.row,
+    &constant.row,         &zeros.row,
+    &values.row,           NULL,
 };
 
 static const ls_opt_alias aliases[] = {
     {"glorot_normal", &xavier_normal.row}, {"glorot_uniform", &xavier_uniform.row}, {NULL, NULL}};
 
-const ls_opt_choices ls_init_choices = {
-    .what = "initialiser", .rows = rows, .aliases = aliases};
+const ls_opt_choices ls_init_choices = {.what = "initialiser", .rows = rows, .aliases = aliases};
 
 void ls_init_normal4(ls_random_key key, uint32_t attempt, uint32_t row, uint32_t quad,
                      double out[4]) {

@@ -1,11 +1,12 @@
 /* orthogonal: gain times a matrix whose rows are orthonormal, or where there are more of them than
  * columns, these: the Q of a QR decomposition of a matrix of normal draws, with R's diagonal
- * positive, which makes every such matrix equally likely (Saxe et al. 2014, Mezzadri 2007; PyTorch's
- * orthogonal_).
+ * positive, which makes every such matrix equally likely (Saxe et al. 2014, Mezzadri 2007;
+ * PyTorch's orthogonal_).
  *
- * By the modified Gram-Schmidt process in float64, whose vectors are orthogonal to about 2^-53 times
- * the condition number of what it began with (Bjorck 1967): for normal draws that is of the order of
- * the number of vectors (Edelman 1988), so once is enough for float32. Every sum has one order.
+ * By the modified Gram-Schmidt process in float64, whose vectors are orthogonal to about 2^-53
+ * times the condition number of what it began with (Bjorck 1967): for normal draws that is of the
+ * order of the number of vectors (Edelman 1988), so once is enough for float32. Every sum has one
+ * order.
  *
  * Every rank computes the whole matrix and keeps the columns that it has: hence the limit. Never
  * calls a library. */

@@ -121,7 +121,8 @@ static void which_models(void **state) {
         {"model: [softmax, {dense: 3}]", false},
         {"model: [{dropout: 0.1}, softmax, {dense: 3}]", false},
         {"model: [layer_norm, {dense: 3}]", false},
-        {"model: [{gaussian_noise: 0.1}, {multiplicative_noise: 0.1}, threshold, {dense: 3}]", true},
+        {"model: [{gaussian_noise: 0.1}, {multiplicative_noise: 0.1}, threshold, {dense: 3}]",
+         true},
         {"model: [relu]", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

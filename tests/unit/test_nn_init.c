@@ -29,8 +29,8 @@ static void dense_free(dense_model *d) {
     nn_config_free(&d->config);
 }
 
-/* Mean, standard deviation, kurtosis (normal 3, cut at two deviations 2.37, uniform 1.8) and largest
- * magnitude. */
+/* Mean, standard deviation, kurtosis (normal 3, cut at two deviations 2.37, uniform 1.8) and
+ * largest magnitude. */
 typedef struct moments {
     double mean, deviation, kurtosis, most;
 } moments;
@@ -183,7 +183,8 @@ static void every_element_has_its_counter(void **state) {
     nn_config_free(&config);
 }
 
-/* An element that is cut off is drawn again, with counter {1, o, i / 4, 0} and so on; none other. */
+/* An element that is cut off is drawn again, with counter {1, o, i / 4, 0} and so on; none other.
+ */
 static void truncated_elements_are_drawn_again(void **state) {
     (void)state;
     dense_model d = dense_of("{truncated_normal: 1}", "", IN, 77);

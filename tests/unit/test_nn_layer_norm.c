@@ -80,7 +80,8 @@ static double normalized(const norm *m, const float *row, double *z) {
 }
 
 static double factor(const norm *m, size_t p, size_t j) {
-    return m->layer->n_params > 0 ? (double)m->model->weights[m->layer->offset[p] + j] : 1.0 - (double)p;
+    return m->layer->n_params > 0 ? (double)m->model->weights[m->layer->offset[p] + j]
+                                  : 1.0 - (double)p;
 }
 
 /* y: z is rounded once, its product and the sum once each. dx: g and z once each, the result once;
@@ -99,7 +100,8 @@ static void check_row(const norm *m, size_t r) {
     for (size_t j = 0; j < m->n; j++) {
         const double part = z[j] * factor(m, 0, j), want = part + factor(m, 1, j);
         const double g = (double)d[j] * factor(m, 0, j), back = scale * (g - mean - z[j] * slope);
-        if (!(fabs((double)y[r * m->n + j] - want) <= 0x1p-24 * (2 * fabs(part) + fabs(want)) + 1e-30))
+        if (!(fabs((double)y[r * m->n + j] - want) <=
+              0x1p-24 * (2 * fabs(part) + fabs(want)) + 1e-30))
             fail_msg("y[%zu, %zu] = %.9g, wanted %.12g", r, j, (double)y[r * m->n + j], want);
         if (!(fabs((double)dx[r * m->n + j] - back) <= 0x1p-22 * scale * size * (1 + z[j] * z[j])))
             fail_msg("dx[%zu, %zu] = %.9g, wanted %.12g", r, j, (double)dx[r * m->n + j], back);
@@ -119,7 +121,8 @@ static void check_parameters(const norm *m, size_t first, size_t end, const floa
             bias += d;
             size += fabs(d) * (1 + fabs(z[r][j]));
         }
-        assert_true(fabs((double)gradient[m->layer->offset[0] + j] - weight) <= 0x1p-24 * 10 * size);
+        assert_true(fabs((double)gradient[m->layer->offset[0] + j] - weight) <=
+                    0x1p-24 * 10 * size);
         assert_true(fabs((double)gradient[m->layer->offset[1] + j] - bias) <= 0x1p-24 * 10 * size);
     }
 }
@@ -228,9 +231,9 @@ static void rows_are_their_own(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas), cmocka_unit_test(roots), cmocka_unit_test(large_means_and_nan),
-        cmocka_unit_test(rows_are_their_own)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(formulas), cmocka_unit_test(roots),
+                                       cmocka_unit_test(large_means_and_nan),
+                                       cmocka_unit_test(rows_are_their_own)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

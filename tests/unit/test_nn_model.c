@@ -200,9 +200,9 @@ static void steps(void **state) {
         if (cases[i].says == NULL) {
             m = nn_model_of(&config, 3);
         } else {
-            FAILS(LS_ERR_CONFIG, cases[i].says,
-                  ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL,
-                                  &m));
+            FAILS(
+                LS_ERR_CONFIG, cases[i].says,
+                ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL, &m));
             assert_non_null(strstr(ls_error_last()->hint, cases[i].hint));
         }
         ls_model_destroy(m);
@@ -229,12 +229,15 @@ static void impossible_models(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
-        cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
-        cmocka_unit_test(hash),        cmocka_unit_test(absorption_is_of_the_last),
-        cmocka_unit_test(forward),     cmocka_unit_test(steps),
-        cmocka_unit_test(impossible_models)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slab_layout),
+                                       cmocka_unit_test(padding_is_zero),
+                                       cmocka_unit_test(blocks),
+                                       cmocka_unit_test(absorption),
+                                       cmocka_unit_test(hash),
+                                       cmocka_unit_test(absorption_is_of_the_last),
+                                       cmocka_unit_test(forward),
+                                       cmocka_unit_test(steps),
+                                       cmocka_unit_test(impossible_models)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

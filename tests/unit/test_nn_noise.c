@@ -93,9 +93,9 @@ static void draws_are_normal(void **state) {
     assert_true(most > 4 && most < 5.78); /* 520,800 draws: beyond 4 are some 33 */
 }
 
-/* Unit u of a row: draws 2k and 2k + 1 at key {seed, purpose 9 and layer}, counter {epoch, position,
- * u / 4, 0} make two normal values. Float32 by SLEEF against float64: ln(1 - u) is exact to an ulp
- * and the angle exact, so what is left are 5 roundings. */
+/* Unit u of a row: draws 2k and 2k + 1 at key {seed, purpose 9 and layer}, counter {epoch,
+ * position, u / 4, 0} make two normal values. Float32 by SLEEF against float64: ln(1 - u) is exact
+ * to an ulp and the angle exact, so what is left are 5 roundings. */
 static void every_unit_has_its_counter(void **state) {
     (void)state;
     noise_model m = noise_of("gaussian_noise", 1);
@@ -111,7 +111,8 @@ static void every_unit_has_its_counter(void **state) {
                 const double angle = 2 * acos(-1.0) * floor(draw[k + 1] / 256.0) / 16777216.0;
                 const double radius = sqrt(-2 * log(1 - uniform));
                 const double want = radius * (u % 2 == 0 ? cos(angle) : sin(angle));
-                assert_true(fabs((double)y[r * UNITS + u] - want) <= 5 * 0x1p-24 * fabs(want) + 1e-14);
+                assert_true(fabs((double)y[r * UNITS + u] - want) <=
+                            5 * 0x1p-24 * fabs(want) + 1e-14);
             }
     }
     noise_free(&m);

@@ -122,8 +122,9 @@ static void what_it_does_not_take(void **state) {
     nn_config_free(&config);
     config = nn_config_of("model: [{dense: {units: 4097, init: orthogonal}}]");
     m = nn_model_of(&config, 4096);
-    FAILS(LS_ERR_CONFIG, "4097 x 4096 is too large for orthogonal, which takes matrices of at most "
-                         "16777216 elements",
+    FAILS(LS_ERR_CONFIG,
+          "4097 x 4096 is too large for orthogonal, which takes matrices of at most "
+          "16777216 elements",
           ls_model_init(m, 1));
     assert_non_null(strstr(ls_error_last()->hint, "lecun_normal"));
     ls_model_destroy(m);

@@ -20,7 +20,8 @@
 extern const ls_opt_choices ls_init_choices;
 
 /* Fills w, the parameter of number `index` in the model, which lies as told. Errors: ERR_CONFIG
- * when `values` are not as many as the parameter has, or `orthogonal` does not take it; ERR_MEMORY. */
+ * when `values` are not as many as the parameter has, or `orthogonal` does not take it; ERR_MEMORY.
+ */
 ls_status ls_init_param(const ls_param_spec *spec, const ls_strips *as, uint32_t seed,
                         uint32_t index, float *w) LS_MUST_CHECK;
 

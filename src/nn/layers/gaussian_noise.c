@@ -1,4 +1,5 @@
-/* gaussian_noise: in training x + std n, n a standard normal draw a unit; elsewhere the identity. */
+/* gaussian_noise: in training x + std n, n a standard normal draw a unit; elsewhere the identity.
+ */
 #include <string.h>
 
 #include "layers.h"

@@ -3,8 +3,8 @@
 #include "layers.h"
 #include "lockstep/math/functions.h"
 
-#define SQRT_HALF 0.70710678118654752440f    /* sqrt(1 / 2) */
-#define NORMAL_TOP 0.39894228040143267794f   /* 1 / sqrt(2 pi): the density at 0 */
+#define SQRT_HALF 0.70710678118654752440f  /* sqrt(1 / 2) */
+#define NORMAL_TOP 0.39894228040143267794f /* 1 / sqrt(2 pi): the density at 0 */
 
 LS_SIMD static void scale_loop(size_t n, float factor, const float *x, float *y) {
     for (size_t i = 0; i < n; i++)
