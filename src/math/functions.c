@@ -15,44 +15,19 @@ static void apply(scalar_function *f, size_t n, const float *x, float *y) {
 /* One element at a time: with the bits of all others where the machine has fused operations by its
  * definition (ARM), with bits of its own on x86 processors of before 2013. */
 #ifdef __FP_FAST_FMAF
-static float exp1(float x) {
-    return Sleef_finz_expf1_u10purecfma(x);
-}
-
-static float log1p1(float x) {
-    return Sleef_finz_log1pf1_u10purecfma(x);
-}
-
-static float tanh1(float x) {
-    return Sleef_finz_tanhf1_u10purecfma(x);
-}
+#define SCALAR(name, accuracy) Sleef_finz_##name##f1_##accuracy##purecfma
 #else
-static float exp1(float x) {
-    return Sleef_cinz_expf1_u10purec(x);
-}
-
-static float log1p1(float x) {
-    return Sleef_cinz_log1pf1_u10purec(x);
-}
-
-static float tanh1(float x) {
-    return Sleef_cinz_tanhf1_u10purec(x);
-}
+#define SCALAR(name, accuracy) Sleef_cinz_##name##f1_##accuracy##purec
 #endif
 
-static void exp_one(size_t n, const float *x, float *y) {
-    apply(exp1, n, x, y);
-}
+#define ONE(name, accuracy)                                                                        \
+    static void name##_one(size_t n, const float *x, float *y) {                                   \
+        apply(SCALAR(name, accuracy), n, x, y);                                                    \
+    }
+LS_FUNCTION_TABLE(ONE)
 
-static void log1p_one(size_t n, const float *x, float *y) {
-    apply(log1p1, n, x, y);
-}
-
-static void tanh_one(size_t n, const float *x, float *y) {
-    apply(tanh1, n, x, y);
-}
-
-static const ls_functions one = {exp_one, log1p_one, tanh_one};
+#define ENTRY(name, accuracy) .name = name##_one,
+static const ls_functions one = {LS_FUNCTION_TABLE(ENTRY)};
 
 static const ls_functions *functions(void) {
 #ifdef __x86_64__
@@ -62,14 +37,8 @@ static const ls_functions *functions(void) {
     return &one;
 }
 
-void ls_exp_of(size_t n, const float *x, float *y) {
-    functions()->exp(n, x, y);
-}
-
-void ls_log1p_of(size_t n, const float *x, float *y) {
-    functions()->log1p(n, x, y);
-}
-
-void ls_tanh_of(size_t n, const float *x, float *y) {
-    functions()->tanh(n, x, y);
-}
+#define CHOOSE(name, accuracy)                                                                     \
+    void ls_##name##_of(size_t n, const float *x, float *y) {                                      \
+        functions()->name(n, x, y);                                                                \
+    }
+LS_FUNCTION_TABLE(CHOOSE)

@@ -24,29 +24,15 @@ static inline void apply(vector_function *f, size_t n, const float *x, float *y)
     memcpy(y + whole, rest, (n - whole) * sizeof *y);
 }
 
-static __m256 exp8(__m256 x) {
-    return Sleef_finz_expf8_u10avx2(x);
-}
+#define EIGHT(name, accuracy)                                                                      \
+    static __m256 name##8(__m256 x) {                                                              \
+        return Sleef_finz_##name##f8_##accuracy##avx2(x);                                          \
+    }                                                                                              \
+    static void name##_avx2(size_t n, const float *x, float *y) {                                  \
+        apply(name##8, n, x, y);                                                                   \
+    }
+LS_FUNCTION_TABLE(EIGHT)
 
-static __m256 log1p8(__m256 x) {
-    return Sleef_finz_log1pf8_u10avx2(x);
-}
-
-static __m256 tanh8(__m256 x) {
-    return Sleef_finz_tanhf8_u10avx2(x);
-}
-
-static void exp_avx2(size_t n, const float *x, float *y) {
-    apply(exp8, n, x, y);
-}
-
-static void log1p_avx2(size_t n, const float *x, float *y) {
-    apply(log1p8, n, x, y);
-}
-
-static void tanh_avx2(size_t n, const float *x, float *y) {
-    apply(tanh8, n, x, y);
-}
-
-const ls_functions ls_functions_avx2 = {exp_avx2, log1p_avx2, tanh_avx2};
+#define ENTRY(name, accuracy) .name = name##_avx2,
+const ls_functions ls_functions_avx2 = {LS_FUNCTION_TABLE(ENTRY)};
 #endif

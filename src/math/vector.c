@@ -26,16 +26,6 @@ typedef struct arrays {
     const size_t *row;
 } arrays;
 
-LS_SIMD static void relu_loop(size_t n, const float *x, float *y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* a NaN stays one */
-}
-
-LS_SIMD static void relu_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
-    for (size_t i = 0; i < n; i++)
-        dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
-}
-
 LS_SIMD static void minus_size_loop(size_t n, const float *x, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = -fabsf(x[i]);
@@ -45,16 +35,6 @@ LS_SIMD static void minus_size_loop(size_t n, const float *x, float *y) {
 LS_SIMD static void logistic_loop(size_t n, const float *x, const float *e, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = (x[i] >= 0.0f ? 1.0f : e[i]) / (1.0f + e[i]);
-}
-
-LS_SIMD static void sigmoid_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
-    for (size_t i = 0; i < n; i++)
-        dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
-}
-
-LS_SIMD static void tanh_backward_loop(size_t n, const float *y, const float *dy, float *dx) {
-    for (size_t i = 0; i < n; i++)
-        dx[i] = dy[i] * (1.0f - y[i] * y[i]);
 }
 
 LS_SIMD static void mask_loop(size_t n, const uint8_t *mask, float scale, const float *x,
@@ -73,37 +53,12 @@ static void add_chunk(void *context, size_t first, size_t n) {
     add_loop(n, v->a + first, v->b + first, v->c + first);
 }
 
-static void relu_chunk(void *context, size_t first, size_t n) {
-    arrays *v = context;
-    relu_loop(n, v->a + first, v->c + first);
-}
-
-static void relu_backward_chunk(void *context, size_t first, size_t n) {
-    arrays *v = context;
-    relu_backward_loop(n, v->a + first, v->b + first, v->c + first);
-}
-
 static void sigmoid_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
     float e[LS_VECTOR_CHUNK] = {0}; /* c may be a */
     minus_size_loop(n, v->a + first, e);
     ls_exp_of(n, e, e); /* of a negative number only: it can not overflow */
     logistic_loop(n, v->a + first, e, v->c + first);
-}
-
-static void sigmoid_backward_chunk(void *context, size_t first, size_t n) {
-    arrays *v = context;
-    sigmoid_backward_loop(n, v->a + first, v->b + first, v->c + first);
-}
-
-static void tanh_chunk(void *context, size_t first, size_t n) {
-    arrays *v = context;
-    ls_tanh_of(n, v->a + first, v->c + first);
-}
-
-static void tanh_backward_chunk(void *context, size_t first, size_t n) {
-    arrays *v = context;
-    tanh_backward_loop(n, v->a + first, v->b + first, v->c + first);
 }
 
 static void mask_chunk(void *context, size_t first, size_t n) {
@@ -148,28 +103,8 @@ static void gather_chunk(void *context, size_t first, size_t n) {
         memcpy(v->c + r * v->columns, v->a + v->row[r] * v->columns, v->columns * sizeof(float));
 }
 
-void ls_relu(size_t n, const float *x, float *y) {
-    ls_for_chunks(n, LS_VECTOR_CHUNK, relu_chunk, &(arrays){.a = x, .c = y});
-}
-
-void ls_relu_backward(size_t n, const float *y, const float *dy, float *dx) {
-    ls_for_chunks(n, LS_VECTOR_CHUNK, relu_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
-}
-
 void ls_sigmoid(size_t n, const float *x, float *y) {
     ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_chunk, &(arrays){.a = x, .c = y});
-}
-
-void ls_sigmoid_backward(size_t n, const float *y, const float *dy, float *dx) {
-    ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
-}
-
-void ls_tanh(size_t n, const float *x, float *y) {
-    ls_for_chunks(n, LS_VECTOR_CHUNK, tanh_chunk, &(arrays){.a = x, .c = y});
-}
-
-void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx) {
-    ls_for_chunks(n, LS_VECTOR_CHUNK, tanh_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
 }
 
 void ls_add(size_t n, const float *a, const float *b, float *c) {

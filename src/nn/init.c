@@ -3,15 +3,15 @@
 
 #include <math.h>
 
+#include "init_private.h"
 #include "lockstep/base/error.h"
-#include "lockstep/base/random.h"
 
-typedef enum init_kind { NORMAL, UNIFORM, CONSTANT, VALUES } init_kind;
+typedef enum init_kind { NORMAL, TRUNCATED, UNIFORM, CONSTANT, VALUES, ORTHOGONAL } init_kind;
 
 typedef struct init_type {
     ls_opt_row row;
     init_kind kind;
-    /* Standard deviation, half-width, or the constant. */
+    /* Standard deviation, half-width, the constant, or a factor. */
     double (*size)(const void *options, double fan_in, double fan_out);
 } init_type;
 
@@ -34,6 +34,17 @@ static const ls_opt std_options[] = {
     {.kind = LS_OPT_END},
 };
 
+static const ls_opt truncated_options[] = {
+    {.key = "std",
+     .kind = LS_OPT_FLOAT,
+     .offset = offsetof(size_options, size),
+     .fallback = "0.01",
+     .min = 0,
+     .max = 1e6,
+     .help = "standard deviation of the normal; what lies beyond 2 of it is drawn again"},
+    {.kind = LS_OPT_END},
+};
+
 static const ls_opt limit_options[] = {
     {.key = "limit",
      .kind = LS_OPT_FLOAT,
@@ -52,6 +63,17 @@ static const ls_opt constant_options[] = {
      .min = -1e30,
      .max = 1e30,
      .help = "the value of every element"},
+    {.kind = LS_OPT_END},
+};
+
+static const ls_opt gain_options[] = {
+    {.key = "gain",
+     .kind = LS_OPT_FLOAT,
+     .offset = offsetof(size_options, size),
+     .fallback = "1",
+     .min = -1e6,
+     .max = 1e6,
+     .help = "factor of the matrix (relu: 1.4142135623730951)"},
     {.kind = LS_OPT_END},
 };
 
@@ -100,6 +122,19 @@ static double xavier_uniform_size(const void *options, double fan_in, double fan
     return sqrt(6.0 / (fan_in + fan_out));
 }
 
+/* LeCun et al. 1998: variance 1 / fan_in. */
+static double lecun_normal_size(const void *options, double fan_in, double fan_out) {
+    (void)options;
+    (void)fan_out;
+    return sqrt(1.0 / fan_in);
+}
+
+static double lecun_uniform_size(const void *options, double fan_in, double fan_out) {
+    (void)options;
+    (void)fan_out;
+    return sqrt(3.0 / fan_in);
+}
+
 static const init_type he_normal = {
     {.name = "he_normal", .help = "normal, variance 2 / inputs"}, NORMAL, he_normal_size};
 static const init_type he_uniform = {
@@ -112,10 +147,25 @@ static const init_type xavier_uniform = {
     {.name = "xavier_uniform", .help = "uniform, variance 2 / (inputs + outputs)"},
     UNIFORM,
     xavier_uniform_size};
+static const init_type lecun_normal = {
+    {.name = "lecun_normal", .help = "normal, variance 1 / inputs"}, NORMAL, lecun_normal_size};
+static const init_type lecun_uniform = {
+    {.name = "lecun_uniform", .help = "uniform, variance 1 / inputs"}, UNIFORM, lecun_uniform_size};
+static const init_type orthogonal = {{"orthogonal",
+                                      "rows (or columns, if they are fewer) of length 1 that are "
+                                      "orthogonal to each other; up to 16777216 elements",
+                                      gain_options, sizeof(size_options), "gain"},
+                                     ORTHOGONAL,
+                                     given_size};
 static const init_type normal = {
     {"normal", "normal with a given deviation", std_options, sizeof(size_options), "std"},
     NORMAL,
     given_size};
+static const init_type truncated_normal = {{"truncated_normal",
+                                            "normal, nothing beyond two deviations",
+                                            truncated_options, sizeof(size_options), "std"},
+                                           TRUNCATED,
+                                           given_size};
 static const init_type uniform = {
     {"uniform", "uniform in a given range", limit_options, sizeof(size_options), "limit"},
     UNIFORM,
@@ -129,26 +179,68 @@ static const init_type values = {
     {"values", "given values", values_table, sizeof(values_options), "values"}, VALUES, NULL};
 
 static const ls_opt_row *const rows[] = {
-    &he_normal.row, &he_uniform.row, &xavier_normal.row, &xavier_uniform.row, &normal.row,
-    &uniform.row,   &constant.row,   &zeros.row,         &values.row,         NULL,
+    &he_normal.row,        &he_uniform.row,
+    &xavier_normal.row,    &xavier_uniform.row,
+    &lecun_normal.row,     &lecun_uniform.row,
+    &orthogonal.row,       &normal.row,
+    &truncated_normal.row, &uniform.row,
+    &constant.row,         &zeros.row,
+    &values.row,           NULL,
 };
 
-const ls_opt_choices ls_init_choices = {"initialiser", rows};
+static const ls_opt_alias aliases[] = {
+    {"glorot_normal", &xavier_normal.row}, {"glorot_uniform", &xavier_uniform.row}, {NULL, NULL}};
 
-/* Four elements of one row, from the quad of draws that is theirs alone. */
-static void draw_quad(ls_random_key key, init_kind kind, double size, uint32_t row, uint32_t quad,
-                      double out[4]) {
+static const size_options one = {1};
+const ls_choice ls_init_zeros = {&zeros.row, NULL};
+const ls_choice ls_init_ones = {&constant.row, (void *)&one};
+
+const ls_opt_choices ls_init_choices = {.what = "initialiser", .rows = rows, .aliases = aliases};
+
+void ls_init_normal4(ls_random_key key, uint32_t attempt, uint32_t row, uint32_t quad,
+                     double out[4]) {
+    uint32_t bits[4];
+    ls_random_quad(key, attempt, row, quad, bits);
+    ls_random_normal2(bits[0], bits[1], out);
+    ls_random_normal2(bits[2], bits[3], out + 2);
+}
+
+#define CUT 2.0
+
+static bool is_cut(const double x[4]) {
+    return fabs(x[0]) > CUT || fabs(x[1]) > CUT || fabs(x[2]) > CUT || fabs(x[3]) > CUT;
+}
+
+/* Each element is the first of its draws that is not cut off. */
+static void draw_truncated4(ls_random_key key, uint32_t row, uint32_t quad, double out[4]) {
+    ls_init_normal4(key, 0, row, quad, out);
+    for (uint32_t attempt = 1; is_cut(out); attempt++) {
+        double again[4];
+        ls_init_normal4(key, attempt, row, quad, again);
+        for (int k = 0; k < 4; k++)
+            if (fabs(out[k]) > CUT)
+                out[k] = again[k];
+    }
+}
+
+static void draw_uniform4(ls_random_key key, uint32_t row, uint32_t quad, double out[4]) {
     uint32_t bits[4];
     ls_random_quad(key, 0, row, quad, bits);
-    if (kind == NORMAL) {
-        ls_random_normal2(bits[0], bits[1], out);
-        ls_random_normal2(bits[2], bits[3], out + 2);
-        for (int k = 0; k < 4; k++)
-            out[k] *= size;
-        return;
-    }
     for (int k = 0; k < 4; k++)
-        out[k] = size * (2.0 * (double)ls_random_unitf(bits[k]) - 1.0);
+        out[k] = 2.0 * (double)ls_random_unitf(bits[k]) - 1.0;
+}
+
+/* Four elements of one row, from the quads of draws that are theirs alone. */
+static void draw_quad(ls_random_key key, init_kind kind, double size, uint32_t row, uint32_t quad,
+                      double out[4]) {
+    if (kind == NORMAL)
+        ls_init_normal4(key, 0, row, quad, out);
+    else if (kind == TRUNCATED)
+        draw_truncated4(key, row, quad, out);
+    else
+        draw_uniform4(key, row, quad, out);
+    for (int k = 0; k < 4; k++)
+        out[k] *= size;
 }
 
 static void draw_all(const ls_param_spec *spec, const ls_strips *as, ls_random_key key,
@@ -183,13 +275,17 @@ static ls_status copy_values(const ls_param_spec *spec, const ls_strips *as,
 ls_status ls_init_param(const ls_param_spec *spec, const ls_strips *as, uint32_t seed,
                         uint32_t index, float *w) {
     const init_type *type = (const init_type *)spec->init->row;
+    const void *options = spec->init->options;
+    const ls_random_key key = ls_random_key_make(seed, LS_RANDOM_INIT, index);
     if (type->kind == VALUES)
-        return copy_values(spec, as, spec->init->options, w);
-    double size = type->size(spec->init->options, (double)spec->fan_in, (double)spec->fan_out);
+        return copy_values(spec, as, options, w);
+    const double size = type->size(options, (double)spec->fan_in, (double)spec->fan_out);
+    if (type->kind == ORTHOGONAL)
+        return ls_init_orthogonal(spec, as, key, size, w);
     if (type->kind == CONSTANT)
         for (size_t i = 0; i < as->out * as->in; i++)
             w[i] = (float)size;
     else
-        draw_all(spec, as, ls_random_key_make(seed, LS_RANDOM_INIT, index), type->kind, size, w);
+        draw_all(spec, as, key, type->kind, size, w);
     return LS_OK;
 }

@@ -13,7 +13,7 @@ static const ls_opt_row *const rows[] = {
     NULL,
 };
 
-const ls_opt_choices ls_loss_choices = {"loss", rows};
+const ls_opt_choices ls_loss_choices = {.what = "loss", .rows = rows};
 
 const ls_loss_type *ls_loss_type_of(const ls_choice *loss) {
     return (const ls_loss_type *)loss->row; /* the row is the first member */

@@ -207,6 +207,30 @@ static ls_status keep_columns(ls_model *m, const ls_choice_list *config,
     return LS_OK;
 }
 
+/* Whether every layer that has no gradient stands where none is asked of it: before all that is
+ * trained, or at the end, with a loss that takes outputs as they are. */
+static ls_status check_step(const ls_model *m, size_t i, const ls_choice *loss) {
+    const ls_layer_type *type = m->layers[i].type;
+    if (!type->is_step || m->first_trained >= i)
+        return LS_OK;
+    if (i + 1 < m->n_layers)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
+                               "%s has no gradient: no layer before it would learn",
+                               type->row.name),
+                       "use it as the last layer or on the inputs, and sigmoid or tanh here");
+    if (ls_loss_type_of(loss)->link != LS_LINK_NONE)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, NULL, "%s gives 0 or 1, but %s takes logits",
+                               type->row.name, loss->row->name),
+                       "for a perceptron use the loss mse: 0.5; else leave the layer out");
+    return LS_OK;
+}
+
+static ls_status check_steps(const ls_model *m, const ls_choice *loss) {
+    for (size_t i = 0; i < m->n_layers; i++)
+        LS_TRY(fail_in_layer(check_step(m, i, loss), &m->layers[i]));
+    return LS_OK;
+}
+
 static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_choice *loss,
                             const ls_shape *in, const ls_tree_range *columns) {
     LS_TRY(plan_layers(m, config, in));
@@ -220,6 +244,7 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
         return ls_hint(ls_fail(LS_ERR_CONFIG, "model", "no layer has anything to train"), "%s",
                        m->n_params == 0 ? "add a layer such as `- dense: {units: 10}`"
                                         : "leave out `frozen: true` of one at least");
+    LS_TRY(check_steps(m, loss));
     LS_TRY(ls_alloc(m->n_params, sizeof *m->params, "model", &m->params));
     place_params(m);
     LS_TRY(cut_blocks(m));

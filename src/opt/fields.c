@@ -94,6 +94,9 @@ const ls_opt_row *ls_opt_find(const ls_opt_choices *choices, const char *name) {
     for (const ls_opt_row *const *row = choices->rows; *row != NULL; row++)
         if (strcmp((*row)->name, name) == 0)
             return *row;
+    for (const ls_opt_alias *a = choices->aliases; a != NULL && a->name != NULL; a++)
+        if (strcmp(a->name, name) == 0)
+            return a->row;
     return NULL;
 }
 

@@ -113,6 +113,9 @@ static void add_choice(helper *h, const ls_opt_choices *choices, const ls_opt_ro
     if (row->shorthand != NULL)
         ls_buffer_addf(h->out, h->markdown ? "; `%s: VALUE` gives `%s`" : "; %s: VALUE gives %s",
                        row->name, row->shorthand);
+    for (const ls_opt_alias *a = choices->aliases; a != NULL && a->name != NULL; a++)
+        if (a->row == row)
+            ls_buffer_addf(h->out, h->markdown ? "; also `%s`" : "; also %s", a->name);
     ls_buffer_add(h->out, "\n");
     if (row->options == NULL)
         return;

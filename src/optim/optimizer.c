@@ -12,7 +12,7 @@ static const ls_opt_row *const rows[] = {
     NULL,
 };
 
-const ls_opt_choices ls_optimizer_choices = {"optimizer", rows};
+const ls_opt_choices ls_optimizer_choices = {.what = "optimizer", .rows = rows};
 
 const ls_optimizer_type *ls_optimizer_type_of(const ls_choice *optimizer) {
     return (const ls_optimizer_type *)optimizer->row; /* the row is the first member */

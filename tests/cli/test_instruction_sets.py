@@ -12,7 +12,7 @@ import lockstep_test
 from lockstep_test import LOCKSTEP
 
 # Those that a slow processor is through with in seconds.
-SMALL = ("values", "tiny", "features_values")
+SMALL = ("values", "tiny", "features_values", "activations")
 
 
 @unittest.skipUnless(shutil.which("valgrind"), "there is no valgrind")

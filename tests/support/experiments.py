@@ -140,6 +140,31 @@ EXPERIMENTS = {
          "batch": {"size": 40},
          "parallel": {"strategy": "features"},
          "train": {"epochs": 3}}),
+    # Every activation, a normalisation, noise on inputs and inside, and what suits them for first
+    # weights.
+    "activations": (
+        lambda path: values(path, 467, 29, 3),
+        {"seed": 6,
+         "data": {"split": {"val": 0.2}, "transform": ["standardize"]},
+         "model": [{"gaussian_noise": 0.1}, dense(23, init="lecun_normal"), "selu",
+                   dense(19, init="lecun_uniform"), "gelu", {"layer_norm": {"eps": 0.001}},
+                   dense(21, init={"orthogonal": 1.25}), {"leaky_relu": 0.1},
+                   {"multiplicative_noise": 0.2},
+                   dense(17, init={"truncated_normal": 0.25}), {"elu": 0.5},
+                   {"layer_norm": {"affine": False}}, dense(9, init="glorot_normal"), "softplus",
+                   dense(3), "linear"],
+         "loss": "mse",
+         "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 40},
+         "train": {"epochs": 2}}),
+    # Rosenblatt's rule, a sample at a time.
+    "perceptron": (
+        lambda path: write(path, {"X": matrix(211, 13, 1), "y": (matrix(211, 1, 2) > 2).astype("f4")}),
+        {"model": [dense(1, init="zeros"), "threshold"],
+         "loss": {"mse": 0.5},
+         "optimizer": {"sgd": {"lr": 0.5}},
+         "batch": {"size": 1},
+         "train": {"epochs": 1}}),
     # One lane: nothing to share.
     "lane": (
         lambda path: classes(path, 97, 3, 2),

@@ -20,7 +20,8 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.01, "lr": 0.01, "scale": 0.002, "lr_scale": 0.5}
+         "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5,
+         "layers": ["tanh"]}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
@@ -30,6 +31,8 @@ IMPOSSIBLE = [
     ({"ranks": "8", "lanes": "5"}, "8 ranks are more than"),
     ({"front": "softmax", "strategy": "features"}, "elementwise"),
 ]
+IMPOSSIBLE += [({"front": front, "strategy": "features"}, "elementwise") for front in
+               ("layer_norm", "layer_norm+", "batch_norm", "batch_norm+", "residual")]
 
 # Factors whose values need not meet: initialisers are done before the first of these begins.
 APART = [("init", name) for name in ("front", "layer", "transform", "optimizer", "loss")]
@@ -71,11 +74,11 @@ class Program:
         self.version = run("--version", threads=max(THREADS)).out
         self.threads = int(re.search(r"^threads: +(\d+)", self.version, re.M)[1])  # 1 without OpenMP
 
-    def kind(self, kind, at, suits=None, none=False):
+    def kind(self, kind, at, suits=None, none=False, but=()):
         """A factor of all that a table holds, each set at a key. suits: {name: further settings}."""
         values = {"none": {}} if none else {}
         for thing in self.things:
-            if thing.kind == kind:
+            if thing.kind == kind and thing.name not in but:
                 more = (suits or {}).get(thing.name, {})
                 values.update({k: {at: v, **more} for k, v in _variants(thing).items()})
         return Factor(True, values)
@@ -114,11 +117,11 @@ def factors(program):
         "lanes": these("batch.lanes", 8, 5),
         "last": program.words("batch.last"),
         "transform": program.kind("transform", "data.transform", none=True),
-        "front": program.kind("layer", "model.front", none=True),
+        "front": program.kind("layer", "model.front", none=True, but=["linear"]),  # it is none
         "init": program.kind("initialiser", "model.first.dense.init", {
             "values": {"model.first.dense.init": "he_normal",
                        "model.first.dense.bias_init": {"values": GIVEN["values"]}}}),
-        "layer": program.kind("layer", "model.middle"),
+        "layer": program.kind("layer", "model.middle", but=["threshold"]),  # an error there
         "loss": program.kind("loss", "loss", {
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
             "mse": {"data.y": "/values", "model.last": dense(2)}}),

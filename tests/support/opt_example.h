@@ -79,7 +79,9 @@ static const ls_opt_row normal_row = {"normal", "normal values", normal_table,
                                       sizeof(normal_options), "gain"};
 static const ls_opt_row zeros_row = {"zeros", "all 0", NULL, 0, NULL};
 static const ls_opt_row *const init_rows[] = {&values_row, &normal_row, &zeros_row, NULL};
-static const ls_opt_choices inits = {"initialiser", init_rows};
+static const ls_opt_alias init_aliases[] = {{"gaussian", &normal_row}, {NULL, NULL}};
+static const ls_opt_choices inits = {
+    .what = "initialiser", .rows = init_rows, .aliases = init_aliases};
 
 static const ls_opt dense_table[] = {{.key = "units",
                                       .kind = LS_OPT_INT,
@@ -103,7 +105,7 @@ static const ls_opt dense_table[] = {{.key = "units",
 static const ls_opt_row dense_row = {"dense", "x W + b", dense_table, sizeof(dense_options), NULL};
 static const ls_opt_row relu_row = {"relu", "max(x, 0)", NULL, 0, NULL};
 static const ls_opt_row *const layer_rows[] = {&dense_row, &relu_row, NULL};
-static const ls_opt_choices layers = {"layer", layer_rows};
+static const ls_opt_choices layers = {.what = "layer", .rows = layer_rows};
 
 static const ls_opt adam_table[] = {{.key = "learning_rate",
                                      .kind = LS_OPT_FLOAT,
@@ -121,7 +123,7 @@ static const ls_opt adam_table[] = {{.key = "learning_rate",
 static const ls_opt_row adam_row = {"adam", "Kingma and Ba 2014", adam_table, sizeof(adam_options),
                                     NULL};
 static const ls_opt_row *const optimizer_rows[] = {&adam_row, NULL};
-static const ls_opt_choices optimizers = {"optimiser", optimizer_rows};
+static const ls_opt_choices optimizers = {.what = "optimiser", .rows = optimizer_rows};
 
 static const ls_opt split_table[] = {
     {.key = "train",

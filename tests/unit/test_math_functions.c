@@ -21,10 +21,24 @@ typedef struct function {
     const char *hash; /* of the values at VALUES places from low to high */
 } function;
 
+/* The distance from the nearest whole number is exact, which pi x is not. */
+static double sinpi(double x) {
+    const double whole = nearbyint(x), size = sin(acos(-1.0) * (x - whole));
+    return fmod(whole, 2) == 0 ? size : -size;
+}
+
+static double cospi(double x) {
+    return sinpi(x + 0.5);
+}
+
 static const function functions[] = {
     {"exp", ls_exp_of, exp, -87, 88, "6583abc08e731d3112f0b983db4af4f9"},
+    {"expm1", ls_expm1_of, expm1, -20, 88, ""},
     {"log1p", ls_log1p_of, log1p, -0.9999f, 1e6f, "57616cb9d2d15c99bb95ee74978706c9"},
     {"tanh", ls_tanh_of, tanh, -12, 12, "258f273ca9750ecf7742f5e4b5d64075"},
+    {"erf", ls_erf_of, erf, -4, 4, ""},
+    {"sinpi", ls_sinpi_of, sinpi, -2, 2, ""},
+    {"cospi", ls_cospi_of, cospi, -2, 2, ""},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -52,9 +66,15 @@ static void near_the_exact(void **state) {
 static void at_the_ends(void **state) {
     (void)state;
     static const float x[] = {0, 1e30f, -1e30f, INFINITY, -INFINITY, NAN};
-    static const float want[FUNCTIONS][6] = {{1, INFINITY, 0, INFINITY, 0, NAN},
-                                             {0, 69.0775528f, NAN, INFINITY, NAN, NAN},
-                                             {0, 1, -1, 1, -1, NAN}};
+    static const float want[FUNCTIONS][6] = {
+        {1, INFINITY, 0, INFINITY, 0, NAN},
+        {0, INFINITY, -1, INFINITY, -1, NAN},
+        {0, 69.0775528f, NAN, INFINITY, NAN, NAN},
+        {0, 1, -1, 1, -1, NAN},
+        {0, 1, -1, 1, -1, NAN},
+        {0, 0, 0, NAN, NAN, NAN},
+        {1, 1, 1, NAN, NAN, NAN},
+    };
     for (size_t k = 0; k < FUNCTIONS; k++) {
         float y[6];
         functions[k].of(6, x, y);

@@ -29,7 +29,8 @@ static void dense_free(dense_model *d) {
     nn_config_free(&d->config);
 }
 
-/* Mean, standard deviation, kurtosis (normal 3, uniform 1.8) and largest magnitude. */
+/* Mean, standard deviation, kurtosis (normal 3, cut at two deviations 2.37, uniform 1.8) and
+ * largest magnitude. */
 typedef struct moments {
     double mean, deviation, kurtosis, most;
 } moments;
@@ -51,9 +52,21 @@ static moments moments_of(const float *x, size_t n) {
     return m;
 }
 
-typedef enum shape_kind { NORMAL, UNIFORM, OTHER } shape_kind;
+typedef enum shape_kind { NORMAL, TRUNCATED, UNIFORM, OTHER } shape_kind;
 
-/* What each initialiser promises for fans IN and OUT: the deviation of its values. */
+/* Of a standard normal that is cut at +-2: 1 - 4 f / p, with f the density there and p the
+ * probability between; and (3 p - 2 f (2^3 + 3 2)) / p for the fourth moment. */
+static double truncated_variance(void) {
+    return 1 - 4 * exp(-2) / sqrt(2 * acos(-1.0)) / erf(sqrt(2.0));
+}
+
+static double truncated_kurtosis(void) {
+    const double fourth = 3 - 28 * exp(-2) / sqrt(2 * acos(-1.0)) / erf(sqrt(2.0));
+    return fourth / (truncated_variance() * truncated_variance());
+}
+
+/* What each initialiser promises for fans IN and OUT: the variance of its values (of a truncated
+ * normal before it is cut). */
 static const struct {
     const char *name, *yaml;
     shape_kind kind;
@@ -63,6 +76,13 @@ static const struct {
     {"he_uniform", "he_uniform", UNIFORM, 2.0 / IN},
     {"xavier_normal", "xavier_normal", NORMAL, 2.0 / (IN + OUT)},
     {"xavier_uniform", "xavier_uniform", UNIFORM, 2.0 / (IN + OUT)},
+    {"xavier_normal", "glorot_normal", NORMAL, 2.0 / (IN + OUT)},
+    {"xavier_uniform", "glorot_uniform", UNIFORM, 2.0 / (IN + OUT)},
+    {"lecun_normal", "lecun_normal", NORMAL, 1.0 / IN},
+    {"lecun_uniform", "lecun_uniform", UNIFORM, 1.0 / IN},
+    {"truncated_normal", "{truncated_normal: 0.5}", TRUNCATED, 0.25},
+    {"truncated_normal", "truncated_normal", TRUNCATED, 0.0001},
+    {"orthogonal", "orthogonal", OTHER, 0}, /* test_nn_orthogonal.c */
     {"normal", "{normal: 0.25}", NORMAL, 0.0625},
     {"normal", "normal", NORMAL, 0.0001},
     {"uniform", "{uniform: {limit: 0.75}}", UNIFORM, 0.1875},
@@ -77,7 +97,10 @@ static const struct {
 static void check_moments(const char *name, const float *x, size_t n, shape_kind kind,
                           double variance) {
     moments m = moments_of(x, n);
-    double d = sqrt(variance), root = sqrt((double)n), kurtosis = kind == NORMAL ? 3 : 1.8;
+    const bool cut = kind == TRUNCATED;
+    const double kurtosis = cut ? truncated_kurtosis() : kind == NORMAL ? 3 : 1.8;
+    const double d = sqrt(cut ? variance * truncated_variance() : variance);
+    const double root = sqrt((double)n);
     if (fabs(m.mean) > 5 * d / root)
         fail_msg("%s: mean %g, deviation %g", name, m.mean, d);
     if (fabs(m.deviation - d) > 5 * d * sqrt((kurtosis - 1) / 4) / root)
@@ -86,6 +109,8 @@ static void check_moments(const char *name, const float *x, size_t n, shape_kind
         fail_msg("%s: kurtosis %g, wanted %g", name, m.kurtosis, kurtosis);
     if (kind == UNIFORM && m.most > d * sqrt(3.0) * (1 + 0x1p-23))
         fail_msg("%s: %g is beyond the limit", name, m.most);
+    if (cut && (m.most > 2 * sqrt(variance) * (1 + 0x1p-23) || m.most < 1.99 * sqrt(variance)))
+        fail_msg("%s: the largest is %g", name, m.most);
 }
 
 static void moments_and_fans(void **state) {
@@ -108,16 +133,23 @@ static void moments_and_fans(void **state) {
     }
 }
 
-/* Element [o, i] of parameter p by its definition: draw i % 4 of the four at key {seed, purpose 1
- * and p}, counter {0, o, i / 4, 0}; pairs of draws make two normal values. */
-static double element(uint32_t seed, uint32_t p, uint32_t o, uint32_t i, bool normal) {
+/* A normal value for element [o, i] of parameter p by its definition: draw i % 4 of the four at key
+ * {seed, purpose 1 and p}, counter {attempt, o, i / 4, 0}; pairs of draws make two. */
+static double attempt_at(uint32_t seed, uint32_t p, uint32_t attempt, uint32_t o, uint32_t i) {
     uint32_t draw[4], k = i % 4;
-    ls_random_quad((ls_random_key){seed, 0x01000000u + p}, 0, o, i / 4, draw);
-    if (!normal)
-        return floor(draw[k] / 256.0) / 16777216.0 * 2 - 1;
+    ls_random_quad((ls_random_key){seed, 0x01000000u + p}, attempt, o, i / 4, draw);
     double radius = sqrt(-2 * log((draw[k - k % 2] + 0.5) / 4294967296.0));
     double angle = 2 * acos(-1.0) * (draw[k - k % 2 + 1] / 4294967296.0);
     return radius * (k % 2 == 0 ? cos(angle) : sin(angle));
+}
+
+/* The first attempt, or a uniform value likewise. */
+static double element(uint32_t seed, uint32_t p, uint32_t o, uint32_t i, bool normal) {
+    uint32_t draw[4];
+    if (normal)
+        return attempt_at(seed, p, 0, o, i);
+    ls_random_quad((ls_random_key){seed, 0x01000000u + p}, 0, o, i / 4, draw);
+    return floor(draw[i % 4] / 256.0) / 16777216.0 * 2 - 1;
 }
 
 /* Two roundings of a float64 formula: an element out of its place differs by its whole size. */
@@ -149,6 +181,27 @@ static void every_element_has_its_counter(void **state) {
     }
     ls_model_destroy(m);
     nn_config_free(&config);
+}
+
+/* An element that is cut off is drawn again, with counter {1, o, i / 4, 0} and so on; none other.
+ */
+static void truncated_elements_are_drawn_again(void **state) {
+    (void)state;
+    dense_model d = dense_of("{truncated_normal: 1}", "", IN, 77);
+    const ls_strips *as = &d.model->params[0].strips;
+    size_t again = 0;
+    for (uint32_t o = 0; o < OUT; o++)
+        for (uint32_t i = 0; i < IN; i++) {
+            double want = element(77, 0, o, i, true);
+            for (uint32_t attempt = 1; fabs(want) > 2; attempt++, again++)
+                want = attempt_at(77, 0, attempt, o, i);
+            const double got = (double)d.model->weights[ls_strips_at(as, o, i)];
+            assert_true(fabs(got - want) <= 0x1p-23 * fabs(want) + 1e-12);
+        }
+    /* 4.55 in 100, and 4.55 in 100 of these: five standard errors. */
+    const double n = (double)IN * OUT, share = erfc(sqrt(2.0));
+    assert_true(fabs((double)again - n * share / (1 - share)) < 5 * sqrt(n * share * 1.1));
+    dense_free(&d);
 }
 
 static void threads_do_not_matter(void **state) {
@@ -209,6 +262,7 @@ static void values(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(moments_and_fans),
                                        cmocka_unit_test(every_element_has_its_counter),
+                                       cmocka_unit_test(truncated_elements_are_drawn_again),
                                        cmocka_unit_test(threads_do_not_matter),
                                        cmocka_unit_test(seeds_differ),
                                        cmocka_unit_test(constants),

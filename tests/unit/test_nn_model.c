@@ -176,6 +176,40 @@ static void forward(void **state) {
     nn_config_free(&config);
 }
 
+/* A step may stand where no gradient is asked of it, and at the end with a loss that takes outputs
+ * as they are. */
+static void steps(void **state) {
+    (void)state;
+    static const struct {
+        const char *yaml, *says, *hint; /* NULL: it is a model */
+    } cases[] = {
+        {"model: [{dense: 3}, threshold]\nloss: {mse: 0.5}", NULL, NULL},
+        {"model: [threshold, relu, {dense: 3}]", NULL, NULL},
+        {"model: [threshold, {dense: 3}, threshold]", NULL, NULL},
+        {"model: [{dense: 2}, threshold, {dense: 3}]",
+         "model.1: threshold has no gradient: no layer before it would learn", "sigmoid"},
+        {"model: [layer_norm, threshold, relu]", "model.1: threshold has no gradient", "inputs"},
+        {"model: [{dense: 3}, threshold]\nloss: softmax_cross_entropy",
+         "model.1: threshold gives 0 or 1, but softmax_cross_entropy takes logits", "mse: 0.5"},
+        {"model: [relu, {dense: 1}, threshold]\nloss: binary_cross_entropy",
+         "model.2: threshold gives 0 or 1", "mse: 0.5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nn_config config = nn_config_of(cases[i].yaml);
+        ls_model *m = NULL;
+        if (cases[i].says == NULL) {
+            m = nn_model_of(&config, 3);
+        } else {
+            FAILS(
+                LS_ERR_CONFIG, cases[i].says,
+                ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL, &m));
+            assert_non_null(strstr(ls_error_last()->hint, cases[i].hint));
+        }
+        ls_model_destroy(m);
+        nn_config_free(&config);
+    }
+}
+
 static void impossible_models(void **state) {
     (void)state;
     nn_config config = nn_config_of("model: []");
@@ -195,11 +229,15 @@ static void impossible_models(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
-        cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
-        cmocka_unit_test(hash),        cmocka_unit_test(absorption_is_of_the_last),
-        cmocka_unit_test(forward),     cmocka_unit_test(impossible_models)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slab_layout),
+                                       cmocka_unit_test(padding_is_zero),
+                                       cmocka_unit_test(blocks),
+                                       cmocka_unit_test(absorption),
+                                       cmocka_unit_test(hash),
+                                       cmocka_unit_test(absorption_is_of_the_last),
+                                       cmocka_unit_test(forward),
+                                       cmocka_unit_test(steps),
+                                       cmocka_unit_test(impossible_models)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

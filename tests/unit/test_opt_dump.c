@@ -262,6 +262,9 @@ static void test_compare(void **state) {
     check_compare(DENSE("units: 1"), DENSE("units: 1, init: zeros"), "model.1.dense.init");
     check_compare(DENSE("units: 1, init: {values: [1, 2]}"),
                   DENSE("units: 1, init: {values: [1, 3]}"), "model.1.dense.init.values.values.1");
+    check_compare(DENSE("units: 1, init: {normal: 2}"), DENSE("units: 1, init: {gaussian: 2}"), "");
+    check_compare(DENSE("units: 1, init: normal"), DENSE("units: 1, init: {gaussian: 2}"),
+                  "model.1.dense.init.normal.gain");
     check_compare(OK, OK "optimizer: {adam: {decay: -0.0}}\n", "optimizer.adam.decay");
     check_compare(OK, OK "schedule: zeros\n", "schedule");
     check_compare(OK, OK "train: {epochs: 99}\n", "");
@@ -286,7 +289,8 @@ static void test_help(void **state) {
         "  data.split.val               fraction\n",
         "list, each a layer; default: []\n",
         "\nlayer dense: x W + b\n  units ",
-        "\ninitialiser normal: normal values; normal: VALUE gives gain\n  gain ",
+        "\ninitialiser normal: normal values; normal: VALUE gives gain; also gaussian\n"
+        "  gain ",
         "number above 0 and below 10; default: 1\n",
         "section; default: none\n",
     };
@@ -300,6 +304,7 @@ static void test_help(void **state) {
         "\n**layer `relu`**: max(x, 0)\n",
         "\n**layer `dense`**: x W + b\n\n| key |",
         "**initialiser `values`**: these numbers; `values: VALUE` gives `values`\n",
+        "**initialiser `normal`**: normal values; `normal: VALUE` gives `gain`; also `gaussian`\n",
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strstr(table.data, rows[i]) == NULL)

@@ -10,7 +10,11 @@
 #include <stddef.h>
 
 void ls_exp_of(size_t n, const float *x, float *y);
-void ls_log1p_of(size_t n, const float *x, float *y);
+void ls_expm1_of(size_t n, const float *x, float *y); /* exp x - 1 */
+void ls_log1p_of(size_t n, const float *x, float *y); /* ln (1 + x) */
 void ls_tanh_of(size_t n, const float *x, float *y);
+void ls_erf_of(size_t n, const float *x, float *y);   /* the error function */
+void ls_sinpi_of(size_t n, const float *x, float *y); /* sin (pi x) */
+void ls_cospi_of(size_t n, const float *x, float *y); /* cos (pi x) */
 
 #endif

@@ -21,17 +21,8 @@
 typedef void ls_chunk_kernel(void *context, size_t first, size_t count);
 void ls_for_chunks(size_t n, size_t chunk, ls_chunk_kernel *kernel, void *context);
 
-/* y = max(x, 0); dx = dy where y > 0, else 0. */
-void ls_relu(size_t n, const float *x, float *y);
-void ls_relu_backward(size_t n, const float *y, const float *dy, float *dx);
-
-/* y = 1 / (1 + exp(-x)); dx = dy y (1 - y). */
+/* y = 1 / (1 + exp(-x)). */
 void ls_sigmoid(size_t n, const float *x, float *y);
-void ls_sigmoid_backward(size_t n, const float *y, const float *dy, float *dx);
-
-/* y = tanh x; dx = dy (1 - y^2). */
-void ls_tanh(size_t n, const float *x, float *y);
-void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx);
 
 /* y[r, :] = exp(x[r, :]) / sum exp(x[r, :]), stable; dx = y (dy - sum(dy y)). [rows, columns] */
 void ls_softmax(size_t rows, size_t columns, const float *x, float *y);

@@ -146,6 +146,8 @@ typedef enum ls_layer_columns {
     LS_COLUMNS_SUMMED    /* y = x W^T + what is no sum over columns; W is its first parameter */
 } ls_layer_columns;
 
+struct ls_elementwise;
+
 typedef struct ls_layer_type {
     ls_opt_row row;
     ls_layer_columns columns;
@@ -154,6 +156,9 @@ typedef struct ls_layer_type {
     const ls_choice_list *(*inside)(const void *options);
     const struct ls_layer_type *end;
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
+    bool is_step;   /* it has no gradient, so that nothing before it can learn, unless it is last:
+                       backward hands on that of its output as it is */
+    const struct ls_elementwise *loops; /* of an activation: see src/nn/layers.h */
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);

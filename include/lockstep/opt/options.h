@@ -65,9 +65,16 @@ typedef struct ls_opt_row {
                               {scale: 255}; NULL: none */
 } ls_opt_row;
 
+/* Another name by which a row can be chosen. What is dumped is the row's own. */
+typedef struct ls_opt_alias {
+    const char *name;
+    const ls_opt_row *row;
+} ls_opt_alias;
+
 typedef struct ls_opt_choices {
     const char *what;              /* "layer", for messages */
     const ls_opt_row *const *rows; /* NULL-terminated */
+    const ls_opt_alias *aliases;   /* ended by a name that is NULL; NULL: none */
 } ls_opt_choices;
 
 typedef struct ls_choice {
@@ -109,7 +116,7 @@ void ls_options_adopt(const ls_opt *table, void *into, void *from);
  * rows' options below. markdown: as tables for the README, else as plain text. */
 void ls_options_help(const ls_opt *table, bool markdown, ls_buffer *out);
 
-/* The row of that name, or NULL. */
+/* The row of that name, which may be an alias, or NULL. */
 const ls_opt_row *ls_opt_find(const ls_opt_choices *choices, const char *name);
 
 #endif

@@ -7,7 +7,7 @@ static const ls_opt_row *const rows[] = {&ls_transform_log1p.row,       &ls_tran
                                          &ls_transform_center.row,      &ls_transform_scale.row,
                                          &ls_transform_select.row,      NULL};
 
-const ls_opt_choices ls_transform_choices = {"transform", rows};
+const ls_opt_choices ls_transform_choices = {.what = "transform", .rows = rows};
 
 static ls_status check_parameter(const ls_transform_kind *kind, double parameter, size_t columns) {
     if (kind->parameter_valid && !kind->parameter_valid(parameter))

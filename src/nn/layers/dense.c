@@ -147,13 +147,6 @@ static void use_weight_tile(void *context, const ls_tile *tile) {
     u->gradients->use(u->gradients->context, u->offset, tile);
 }
 
-/* d[k] = where parameter p is in the slab of root k. */
-static void find_param(const ls_layer *l, size_t p, const ls_pass *pass, const ls_gradients *g,
-                       float **d) {
-    for (size_t k = 0; k < pass->lanes->n_roots; k++)
-        d[k] = g->root[k] + l->offset[p];
-}
-
 /* The panel that backward comes to first: downwards and around from there, the last ones come
  * last. */
 static size_t first_panel(const ls_layer *l, const ls_pass *pass, const panels *p) {
@@ -169,7 +162,7 @@ static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_lay
     float *d[LS_TREE_DEPTH_MAX];
     const panels p = panels_of(l, pass);
     size_t i = first_panel(l, pass, &p);
-    find_param(l, WEIGHT, pass, io->gradients, d);
+    ls_layer_find_gradient(l, WEIGHT, pass, io->gradients, d);
     for (size_t n = 0; n < p.count; n++) {
         const ls_tree_range panel = panel_at(l, &p, i);
         ls_gemm_backward_weight_part(l->gemm, pass->lanes, l->in_size, panel, io->x, dy, d,
@@ -190,7 +183,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
     if (((const dense_options *)l->options)->training.frozen)
         return;
     if (l->n_params > BIAS) {
-        find_param(l, BIAS, pass, io->gradients, d);
+        ls_layer_find_gradient(l, BIAS, pass, io->gradients, d);
         ls_gemm_backward_bias(&pass->rows, pass->lanes, l->out_size, io->dy, d);
         if (pass->overlap != NULL)
             pass->overlap->done(pass->overlap->context, bias_of(l));

@@ -1,20 +1,27 @@
 /* relu: max(x, 0), element by element. */
 #include "layers.h"
-#include "lockstep/math/vector.h"
 
-static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
-    ls_relu(ls_layer_elements(l, pass), io->x, io->y);
+LS_SIMD static void forward(const void *opts, size_t n, const float *x, float *y) {
+    (void)opts;
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* a NaN stays one */
 }
 
-static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
-    if (io->dx != NULL)
-        ls_relu_backward(ls_layer_elements(l, pass), io->y, io->dy, io->dx);
+LS_SIMD static void backward(const void *opts, size_t n, const float *x, const float *y,
+                             const float *dy, float *dx) {
+    (void)opts;
+    (void)x;
+    for (size_t i = 0; i < n; i++)
+        dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
+
+static const ls_elementwise loops = {forward, backward};
 
 const ls_layer_type ls_layer_relu = {
     .row = {.name = "relu", .help = "max(x, 0)"},
     .columns = LS_COLUMNS_APART,
+    .loops = &loops,
     .plan = ls_layer_plan_same,
-    .forward = forward,
-    .backward = backward,
+    .forward = ls_elementwise_forward,
+    .backward = ls_elementwise_backward,
 };

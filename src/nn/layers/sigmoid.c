@@ -1,20 +1,26 @@
 /* sigmoid: 1 / (1 + exp(-x)), element by element. */
 #include "layers.h"
-#include "lockstep/math/vector.h"
 
-static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
-    ls_sigmoid(ls_layer_elements(l, pass), io->x, io->y);
+static void forward(const void *opts, size_t n, const float *x, float *y) {
+    (void)opts;
+    ls_sigmoid(n, x, y);
 }
 
-static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
-    if (io->dx != NULL)
-        ls_sigmoid_backward(ls_layer_elements(l, pass), io->y, io->dy, io->dx);
+LS_SIMD static void backward(const void *opts, size_t n, const float *x, const float *y,
+                             const float *dy, float *dx) {
+    (void)opts;
+    (void)x;
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
 }
+
+static const ls_elementwise loops = {forward, backward};
 
 const ls_layer_type ls_layer_sigmoid = {
     .row = {.name = "sigmoid", .help = "1 / (1 + exp(-x))"},
     .columns = LS_COLUMNS_APART,
+    .loops = &loops,
     .plan = ls_layer_plan_same,
-    .forward = forward,
-    .backward = backward,
+    .forward = ls_elementwise_forward,
+    .backward = ls_elementwise_backward,
 };
