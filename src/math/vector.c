@@ -86,6 +86,11 @@ static void sigmoid_backward_chunk(void *context, size_t first, size_t n) {
     sigmoid_backward_loop(n, v->a + first, v->b + first, v->c + first);
 }
 
+static void exp_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    ls_exp_of(n, v->a + first, v->c + first);
+}
+
 static void tanh_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
     ls_tanh_of(n, v->a + first, v->c + first);
@@ -152,6 +157,10 @@ void ls_sigmoid(size_t n, const float *x, float *y) {
 
 void ls_sigmoid_backward(size_t n, const float *y, const float *dy, float *dx) {
     ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_backward_chunk, &(arrays){.a = y, .b = dy, .c = dx});
+}
+
+void ls_exp(size_t n, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, exp_chunk, &(arrays){.a = x, .c = y});
 }
 
 void ls_tanh(size_t n, const float *x, float *y) {

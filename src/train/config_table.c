@@ -79,6 +79,13 @@ static const ls_opt data_table[] = {
      .offset = offsetof(ls_config_data, split_array),
      .fallback = "/split",
      .help = "array of the stored split (0 train, 1 val, 2 test)"},
+    {.key = "weights",
+     .kind = LS_OPT_STRING,
+     .offset = offsetof(ls_config_data, weights),
+     .fallback = "/weights",
+     .help =
+         "array of what each row counts in the loss, where the file has it (a number from 0 on); "
+         "\"\": none"},
     {.key = "layout",
      .kind = LS_OPT_WORD,
      .offset = offsetof(ls_config_data, layout),
@@ -151,6 +158,14 @@ static const ls_opt batch_table[] = {
      .fallback = "keep",
      .words = "keep|drop",
      .help = "what becomes of the steps that are not full"},
+    {.key = "sampling",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config_batch, sampling),
+     .fallback = "shuffle",
+     .words = "shuffle|balanced",
+     .help =
+         "shuffle: every training row once an epoch; balanced: as many draws with replacement, of "
+         "each class of a lane as likely (rows in memory only)"},
     {.kind = LS_OPT_END},
 };
 
@@ -306,6 +321,15 @@ const ls_opt ls_config_table[] = {
      .offset = offsetof(ls_config, loss),
      .choices = &ls_loss_choices,
      .help = "what is minimised"},
+    {.key = "class_weights",
+     .kind = LS_OPT_FLOAT_LIST,
+     .offset = offsetof(ls_config, class_weights),
+     .fallback = "null",
+     .min = 0,
+     .max = 1e30,
+     .words = "balanced",
+     .help = "what a row counts in the loss, by its class, in the order of the classes; balanced: "
+             "training rows / (classes * training rows of the class)"},
     {.key = "optimizer",
      .kind = LS_OPT_CHOICE,
      .offset = offsetof(ls_config, optimizer),

@@ -52,6 +52,8 @@ static void gather_targets(ls_run *run, size_t rows) {
             b->label[i] = run->shard.label[slot[i]];
         else
             memcpy(b->value + i * k, run->shard.value + slot[i] * k, k * sizeof *b->value);
+    for (size_t i = 0; b->weight != NULL && i < rows; i++)
+        b->weight[i] = run->shard.weight[slot[i]];
 }
 
 /* Gives every lane its place in the whole batch; where it has too few rows zeros take theirs. */
@@ -158,24 +160,25 @@ static ls_status leave_together(ls_run *run) {
 }
 
 /* Forward and loss of this rank's lanes; fills its part of the message. */
-static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_requests *asked) {
+static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) {
     const ls_trained *t = run->t;
     ls_batch *b = &run->batch;
     ls_activations *a = run->activations;
     size_t out = t->model->out_size;
-    ls_targets targets = {b->label, b->value};
+    ls_targets targets = {b->label, b->value, b->weight};
     double *part = part_of(run, ls_comm_rank(run->comm));
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_exchange_end(run->exchange); /* before the ranks talk of anything else */
-    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, (float)(1.0 / (double)count),
-                     a->logits_gradient, b->row_loss, b->lane_loss);
+    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, a->logits_gradient,
+                     b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
     part[HAS_FAILED] = run->rows_from.status != LS_OK;
     for (size_t l = 0; l < pass->rows.count; l++) {
         double *lane = part + RANK_NUMBERS + LANE_NUMBERS * l;
-        lane[LANE_LOSS] = b->lane_loss[l];
+        lane[LANE_LOSS] = b->lane_loss[l].loss;
+        lane[LANE_WEIGHT] = b->lane_loss[l].weight;
         lane[LANE_CORRECT] = 0;
         for (size_t r = b->own_first[l]; b->label != NULL && r < b->own_first[l + 1]; r++)
             lane[LANE_CORRECT] += ls_predicted_class(t, z + r * out) == b->label[r];
@@ -183,8 +186,8 @@ static void forward(ls_run *run, const ls_pass *pass, size_t count, const ls_req
     end_phase(run, LS_PHASE_FORWARD);
 }
 
-/* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
-static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls_requests *told) {
+/* Sends the message around and reads it: sums[LANE_NUMBERS] are over all lanes, in the tree. */
+static ls_status exchange_message(ls_run *run, double *sums, ls_requests *told) {
     int ranks = ls_comm_size(run->comm);
     size_t n = 0;
     for (int r = 0; r < ranks; r++)
@@ -204,8 +207,8 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
         memmove(run->message + n, part + RANK_NUMBERS, lanes * LANE_NUMBERS * sizeof *part);
         n += lanes * LANE_NUMBERS;
     }
-    *loss = ls_tree_sum(run->message + LANE_LOSS, run->lanes.total, LANE_NUMBERS);
-    *correct = ls_tree_sum(run->message + LANE_CORRECT, run->lanes.total, LANE_NUMBERS);
+    for (size_t k = 0; k < LANE_NUMBERS; k++)
+        sums[k] = ls_tree_sum(run->message + k, run->lanes.total, LANE_NUMBERS);
     return LS_OK;
 }
 
@@ -244,12 +247,15 @@ static void update_own(void *context, size_t first, size_t n, const float *sum) 
                                   run->t->model->weights + own, sum, run->optimizer.slot);
 }
 
-static void backward(ls_run *run, const ls_pass *pass) {
+/* weight: of all rows of the batch, over all ranks. */
+static void backward(ls_run *run, const ls_pass *pass, double weight) {
     const ls_exchange_round round = {.use = update_own, .context = run, .gathers = true};
     const ls_gradients gradients = {run->gradient, updates_tiles(run) ? update_own_tile : NULL,
                                     run};
     if (!updates_tiles(run))
         ls_exchange_begin(run->exchange, &round);
+    ls_loss_mean_gradient(ls_pass_rows(pass), run->t->model->out_size, run->batch.weight, weight,
+                          run->activations->logits_gradient);
     const float *dy =
         ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
     if (run->features != NULL)
@@ -336,24 +342,25 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                     .position = b->position + base,
                     .lanes = &run->lanes,
                     .overlap = overlaps(run) ? &overlap : NULL};
-    double loss, correct;
+    double sums[LANE_NUMBERS];
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
     gather_batch(run, &pass, b->own_first[lanes]);
-    forward(run, &pass, count, requests);
-    LS_TRY(exchange_message(run, &loss, &correct, requests));
-    if (!isfinite(loss))
+    forward(run, &pass, requests);
+    LS_TRY(exchange_message(run, sums, requests));
+    if (!isfinite(sums[LANE_LOSS]))
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
                                (unsigned long long)state->epoch + 1, step + 1,
-                               isnan(loss) ? "not a number" : "infinite"),
+                               isnan(sums[LANE_LOSS]) ? "not a number" : "infinite"),
                        "lower the learning rate, or standardize the data%s",
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
     state->step++;
-    backward(run, &pass);
+    backward(run, &pass, sums[LANE_WEIGHT]);
     update(run);
-    state->train_loss += loss;
-    state->train_correct += correct;
+    state->train_loss += sums[LANE_LOSS];
+    state->train_weight += sums[LANE_WEIGHT];
+    state->train_correct += sums[LANE_CORRECT];
     state->train_rows += (double)count;
     state->epoch_step = step + 1;
     return LS_OK;

@@ -21,7 +21,8 @@ typedef enum ls_purpose {
     LS_RANDOM_LANE_ROWS = 5,   /* index: lane; order of rows in the moving window */
     LS_RANDOM_SPLIT = 6,       /* rows or groups to train, val and test */
     LS_RANDOM_SYNTH = 7,       /* index: what is synthesised */
-    LS_RANDOM_CHECK = 8        /* tests and self-tests */
+    LS_RANDOM_CHECK = 8,       /* tests and self-tests */
+    LS_RANDOM_BALANCE = 12     /* index: lane; classes and rows of balanced sampling */
 } ls_purpose;
 
 typedef struct ls_random_key {

@@ -29,6 +29,9 @@ void ls_relu_backward(size_t n, const float *y, const float *dy, float *dx);
 void ls_sigmoid(size_t n, const float *x, float *y);
 void ls_sigmoid_backward(size_t n, const float *y, const float *dy, float *dx);
 
+/* y = exp(x). */
+void ls_exp(size_t n, const float *x, float *y);
+
 /* y = tanh x; dx = dy (1 - y^2). */
 void ls_tanh(size_t n, const float *x, float *y);
 void ls_tanh_backward(size_t n, const float *y, const float *dy, float *dx);

@@ -17,6 +17,7 @@
 #include "lockstep/base/status.h"
 #include "lockstep/math/gemm.h"
 #include "lockstep/math/lanes.h"
+#include "lockstep/nn/link.h"
 #include "lockstep/opt/options.h"
 
 /* The shape of one sample: [D], [C, L], [T, D] or [C, H, W]. */
@@ -131,6 +132,9 @@ typedef struct ls_layer_type {
     ls_opt_row row;
     ls_layer_columns columns;
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
+    ls_link link;   /* the function that it is, if that is a loss's */
+    /* Which numbers its outputs are, "from 0 to 1"; NULL: any. */
+    const char *range;
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);

@@ -14,6 +14,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_relu = {
     .row = {.name = "relu", .help = "max(x, 0)"},
     .columns = LS_COLUMNS_APART,
+    .range = "from 0 on",
     .plan = ls_layer_plan_same,
     .forward = forward,
     .backward = backward,

@@ -14,6 +14,8 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_sigmoid = {
     .row = {.name = "sigmoid", .help = "1 / (1 + exp(-x))"},
     .columns = LS_COLUMNS_APART,
+    .link = LS_LINK_SIGMOID,
+    .range = "from 0 to 1",
     .plan = ls_layer_plan_same,
     .forward = forward,
     .backward = backward,

@@ -14,6 +14,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_tanh = {
     .row = {.name = "tanh", .help = "the hyperbolic tangent"},
     .columns = LS_COLUMNS_APART,
+    .range = "from -1 to 1",
     .plan = ls_layer_plan_same,
     .forward = forward,
     .backward = backward,
