@@ -42,9 +42,9 @@ void ls_loss_evaluate(const ls_choice *loss, const ls_segments *segments, size_t
     }
 }
 
-void ls_loss_mean_gradient(size_t rows, size_t n, const double *weight, double all, float *dz) {
+void ls_loss_mean_gradient(size_t n_rows, size_t n, const double *weight, double all, float *dz) {
 #pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < n_rows; r++) {
         const double w = weight_of(weight, r);
         const float scale = (float)(w / all);
         for (size_t j = 0; j < n; j++)
