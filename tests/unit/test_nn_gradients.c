@@ -237,10 +237,10 @@ static double loss_objective(void *context) {
 }
 
 /* The weighted mean of a batch. A loss is float64 inside. With h = 2^-7 the difference's own error
- * is below 2^-28 / 30 times a fifth derivative below 4: 5e-10; roundings of the sum (9 rows of up to
- * 10) below 1e-12 / h. What is left are the two roundings of dz to float32. Outputs are multiples of
- * 1/16 and targets of 1/32 that are none of 1/16: where |z - t| has a kink (0, delta) is more than
- * 2h away. */
+ * is below 2^-28 / 30 times a fifth derivative below 4: 5e-10; roundings of the sum (9 rows of up
+ * to 10) below 1e-12 / h. What is left are the two roundings of dz to float32. Outputs are
+ * multiples of 1/16 and targets of 1/32 that are none of 1/16: where |z - t| has a kink (0, delta)
+ * is more than 2h away. */
 static void check_loss(const nn_config *config, size_t outputs, bool labels) {
     static const int32_t label[ROWS] = {0, 1, 1, 0, 1, 0, 0, 1, 1};
     static const double weight[ROWS] = {1, 0.5, 0, 3, 0.125, 2, 1, 1, 7};

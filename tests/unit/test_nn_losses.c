@@ -103,17 +103,17 @@ static void poisson_nll(void **state) {
     assert_true(fabsf(dz[0] - (float)((exp(0.5) - 3) / 2)) < 1e-7f);
 }
 
-/* -scipy.stats.nbinom.logpmf(t, 1 / a, 1 / (1 + a mu)) with mu = exp(z), of scipy 1.10; the terms of
- * up to 4000 that cancel leave an error of some 1e-12. */
+/* -scipy.stats.nbinom.logpmf(t, 1 / a, 1 / (1 + a mu)) with mu = exp(z), of scipy 1.10; the terms
+ * of up to 4000 that cancel leave an error of some 1e-12. */
 static void negative_binomial_nll(void **state) {
     (void)state;
     static const struct {
         float z, t;
         const char *alpha;
         double want;
-    } known[] = {{0.5f, 3, "0.5", 2.199295124848434},    {-1.25f, 0, "2", 0.2264953615266668},
-                 {3, 17, "0.1", 2.9285512347116445},     {2, 1, "1.0", 2.2538560220859454},
-                 {6.5f, 900, "0.01", 9.93323698539335},  {-8, 2, "0.25", 16.470506802086987}};
+    } known[] = {{0.5f, 3, "0.5", 2.199295124848434},   {-1.25f, 0, "2", 0.2264953615266668},
+                 {3, 17, "0.1", 2.9285512347116445},    {2, 1, "1.0", 2.2538560220859454},
+                 {6.5f, 900, "0.01", 9.93323698539335}, {-8, 2, "0.25", 16.470506802086987}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         char yaml[64];
         (void)snprintf(yaml, sizeof yaml, "loss: {negative_binomial_nll: %s}", known[k].alpha);
@@ -121,7 +121,8 @@ static void negative_binomial_nll(void **state) {
         if (!(fabs(got - known[k].want) <= 1e-11))
             fail_msg("%zu: %.17g, wanted %.17g", k, got, known[k].want);
     }
-    /* Of small alpha it is the full Poisson likelihood: exp(z) - t z + log t!; of order alpha mu^2. */
+    /* Of small alpha it is the full Poisson likelihood: exp(z) - t z + log t!; of order alpha mu^2.
+     */
     near(floor(loss_of("loss: {negative_binomial_nll: 1.0e-6}", 1, (float[]){1}, 0, (float[]){2},
                        NULL) *
                1e4),

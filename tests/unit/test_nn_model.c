@@ -111,9 +111,9 @@ static void absorption(void **state) {
     }
 }
 
-/* A loss with a link takes any number from the last layer that is run: those that give some only are
- * refused, with what to write instead. Only the last layer is absorbed, not one of its kind before
- * it. */
+/* A loss with a link takes any number from the last layer that is run: those that give some only
+ * are refused, with what to write instead. Only the last layer is absorbed, not one of its kind
+ * before it. */
 static void bad_pairings(void **state) {
     (void)state;
     static const struct {
@@ -124,9 +124,11 @@ static void bad_pairings(void **state) {
          "leave softmax out, or write sigmoid in its place, or use loss: softmax_cross_entropy, "
          "which goes with softmax"},
         {"[{dense: 4}, sigmoid]", "softmax_cross_entropy", "model.1: sigmoid gives",
-         "leave sigmoid out, or write softmax in its place, or use loss: binary_cross_entropy, which "
+         "leave sigmoid out, or write softmax in its place, or use loss: binary_cross_entropy, "
+         "which "
          "goes with sigmoid"},
-        {"[{dense: 4}, relu]", "softmax_cross_entropy", "model.1: relu gives numbers from 0 on, but",
+        {"[{dense: 4}, relu]", "softmax_cross_entropy",
+         "model.1: relu gives numbers from 0 on, but",
          "leave relu out, or write softmax in its place"},
         {"[{dense: 4}, relu]", "binary_cross_entropy", "model.1: relu",
          "leave relu out, or write sigmoid in its place"},
@@ -160,8 +162,8 @@ static bool has_required_option(const ls_opt_row *row) {
     return false;
 }
 
-/* Every layer without parameters that can not give all numbers says which it gives: seen from what it
- * makes of +-1e6. */
+/* Every layer without parameters that can not give all numbers says which it gives: seen from what
+ * it makes of +-1e6. */
 static void ranges(void **state) {
     (void)state;
     static const size_t first[] = {0, 2};
@@ -266,12 +268,15 @@ static void impossible_models(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
-        cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
-        cmocka_unit_test(hash),        cmocka_unit_test(bad_pairings),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slab_layout),
+                                       cmocka_unit_test(padding_is_zero),
+                                       cmocka_unit_test(blocks),
+                                       cmocka_unit_test(absorption),
+                                       cmocka_unit_test(hash),
+                                       cmocka_unit_test(bad_pairings),
                                        cmocka_unit_test(ranges),
-        cmocka_unit_test(forward),     cmocka_unit_test(impossible_models)};
+                                       cmocka_unit_test(forward),
+                                       cmocka_unit_test(impossible_models)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
