@@ -4,6 +4,7 @@ gradient beside PyTorch's: parity/test_losses.py.)"""
 # timeout: 300
 import csv
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -82,7 +83,7 @@ class Weights(refusals.TestCase):
         for ranks in (1, 3):
             self.train("--overwrite", config=config, ranks=ranks)
             got = experiments.metrics(self.run_dir)[-1]["train_loss"]
-            self.assertAlmostEqual(got, self.evaluate("--split", "train")["loss"], delta=1e-8)
+            self.assertAlmostEqual(got, self.evaluate("--split", "train")["loss"], delta=CLOSE)
 
     def test_weights_belong_to_the_data_and_to_the_model(self):
         """Of another file its own rows' weights count, and the classes' of the training."""
@@ -188,7 +189,7 @@ class Weights(refusals.TestCase):
             w[17] = value
             self.no_training(3, [self.data(weights=w), says, "hint:"])
             self.train("--set", "data.weights=''", "--overwrite")
-            lockstep_test.shutil.rmtree(self.run_dir)
+            shutil.rmtree(self.run_dir)
         self.no_training(3, [self.data(weights=self.w * 0), "/weights: all weights are 0"])
         self.data(weights=np.where(self.split == 1, 0, 1))
         self.no_training(3, ["the rows of the val part all weigh 0"])
@@ -227,7 +228,7 @@ class Weights(refusals.TestCase):
             self.assertAlmostEqual(got["mse"] / ((np.exp(z) - y) ** 2).mean(), 1, delta=1e-5)
             self.assertAlmostEqual(got["mae"] / np.abs(np.exp(z) - y).mean(), 1, delta=1e-5)
             if loss == "poisson_nll":
-                self.assertAlmostEqual(got["loss"], (np.exp(z) - y * z).mean(), delta=1e-4)
+                self.assertAlmostEqual(got["loss"] / (np.exp(z) - y * z).mean(), 1, delta=1e-5)
 
     def test_targets_that_are_no_counts(self):
         y = np.stack([self.y, self.y], axis=1).astype("f4")

@@ -317,8 +317,8 @@ static void finds_values_that_are_not_finite(void **state) {
 
 static void fingerprint_sees_a_change(void **state) {
     (void)state;
-    char hex[4][40];
-    for (int k = 0; k < 4; k++) {
+    char hex[5][40];
+    for (int k = 0; k < 5; k++) {
         float x[15];
         memcpy(x, x35, sizeof x);
         x[7] = k == 1 ? -1 : x[7];
@@ -327,6 +327,8 @@ static void fingerprint_sees_a_change(void **state) {
         OK(ls_h5_create(at("print.h5"), &f));
         put(f, "/X", LS_H5_F32, 2, 3, 5, x);
         put(f, "/y", LS_H5_I32, 1, 3, 1, (int32_t[]){0, k == 2, 1});
+        if (k == 4)
+            put(f, "/weights", LS_H5_F32, 1, 3, 1, (float[]){1, 2, 1});
         OK(ls_h5_close(f));
         OK(open_file("print.h5", &ds));
         OK(ls_dataset_fingerprint(ds, hex[k]));
@@ -336,6 +338,7 @@ static void fingerprint_sees_a_change(void **state) {
     assert_string_equal(hex[0], hex[3]);
     assert_string_not_equal(hex[0], hex[1]);
     assert_string_not_equal(hex[0], hex[2]);
+    assert_string_not_equal(hex[0], hex[4]);
 }
 
 int main(void) {
