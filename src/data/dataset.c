@@ -24,6 +24,7 @@ ls_dataset_paths ls_dataset_default_paths(const char *file) {
                               .samples = "/samples",
                               .groups = "/groups",
                               .split = "/split",
+                              .weights = "/weights",
                               .layout = LS_SAMPLES_BY_FEATURES};
 }
 
@@ -134,6 +135,8 @@ static ls_status open_all(ls_dataset *ds, const ls_dataset_paths *paths) {
         LS_TRY(read_groups(ds, paths->groups));
     if (ls_h5_has(ds->file, paths->split))
         LS_TRY(read_split(ds, paths->split));
+    if (paths->weights[0] != '\0' && ls_h5_has(ds->file, paths->weights))
+        LS_TRY(ls_dataset_read_weights(ds, paths->weights));
     return LS_OK;
 }
 
@@ -161,6 +164,7 @@ void ls_dataset_close(ls_dataset *ds) {
     ls_free(ds->value);
     ls_free(ds->group);
     ls_free(ds->split);
+    ls_free(ds->weight);
     ls_free(ds->turned);
     ls_strings_free(&ds->classes);
     ls_strings_free(&ds->targets);

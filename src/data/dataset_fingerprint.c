@@ -50,6 +50,8 @@ ls_status ls_dataset_fingerprint(ls_dataset *ds, char *hex) {
         ls_hasher_add(h, ds->label, ds->n_samples * sizeof *ds->label);
     if (ds->value)
         ls_hasher_add(h, ds->value, ds->n_samples * ds->n_outputs * sizeof *ds->value);
+    if (ds->weight)
+        ls_hasher_add(h, ds->weight, ds->n_samples * sizeof *ds->weight);
     ls_status st = add_blocks(h, ds);
     if (st == LS_OK)
         ls_print_hash(ls_hasher_result(h), hex);

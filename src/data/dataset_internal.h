@@ -23,6 +23,9 @@ ls_status ls_dataset_read_names(const ls_dataset *ds, const char *array, size_t 
 ls_status ls_dataset_read_codes(const ls_dataset *ds, const char *array, size_t count,
                                 int64_t **out) LS_MUST_CHECK;
 
+/* Reads what each sample counts in a loss. Errors: ERR_DATA. */
+ls_status ls_dataset_read_weights(ls_dataset *ds, const char *array) LS_MUST_CHECK;
+
 /* Errors: ERR_DATA naming the array and both places of the first repeated name. */
 ls_status ls_dataset_check_unique(const ls_dataset *ds, const char *array,
                                   const ls_strings *names) LS_MUST_CHECK;

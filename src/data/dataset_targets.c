@@ -1,4 +1,4 @@
-/* What a dataset file says of its rows: labels or values, classes, names.
+/* What a dataset file says of its rows: labels or values, classes, names, weights.
  *
  * Why here: files come from many tools, and each way of storing labels has its own checks.
  * Never reads X.
@@ -237,4 +237,31 @@ ls_status ls_dataset_read_targets(ls_dataset *ds, const ls_dataset_paths *paths)
         LS_TRY(read_classes(ds, paths->classes));
     return info.type_class == LS_H5_INTEGER ? read_label_codes(ds, paths->y)
                                             : read_label_names(ds, paths->y);
+}
+
+static ls_status check_weights(const ls_dataset *ds, const char *array) {
+    bool any = false;
+    for (size_t i = 0; i < ds->n_samples; i++) {
+        const float w = ds->weight[i];
+        any = any || w > 0;
+        if (!isfinite(w) || w < 0)
+            return ls_hint(
+                ls_fail(LS_ERR_DATA, ds->path, "%s: row %zu: %g is no weight", array, i, (double)w),
+                "a weight is a number from 0 on, as float32; data.weights: \"\" uses none");
+    }
+    if (any)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_DATA, ds->path, "%s: all weights are 0", array),
+                   "a row of weight 0 is not trained on; data.weights: \"\" uses none");
+}
+
+ls_status ls_dataset_read_weights(ls_dataset *ds, const char *array) {
+    ls_h5_info info;
+    LS_TRY(ls_h5_describe(ds->file, array, &info));
+    if (info.type_class != LS_H5_INTEGER && info.type_class != LS_H5_FLOAT)
+        return ls_fail(LS_ERR_DATA, ds->path, "%s holds %s, not numbers", array, info.type_name);
+    LS_TRY(check_length(ds, array, &info, ds->n_samples, "samples"));
+    LS_TRY(ls_alloc(ds->n_samples, sizeof *ds->weight, "weights", &ds->weight));
+    LS_TRY(ls_h5_read(ds->file, array, LS_H5_F32, ds->n_samples, ds->weight));
+    return check_weights(ds, array);
 }

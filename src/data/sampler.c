@@ -1,8 +1,9 @@
-/* Dealing blocks of rows to lanes, and shuffling a lane's rows for an epoch. */
+/* Dealing blocks of rows to lanes, and a lane's order of rows for an epoch. */
 #include "lockstep/data/sampler.h"
 
 #include <stdlib.h>
 
+#include "balance.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/base/random.h"
 
@@ -20,6 +21,7 @@ struct ls_sampler {
     uint32_t *order;     /* [slots]: the epoch's order, as slots */
     uint32_t *sequence;  /* [most blocks or rows of a lane]: work space */
     uint32_t epoch;
+    ls_balance *balance; /* NULL: every row once an epoch */
 };
 
 static size_t block_rows(const ls_sampler_spec *spec, size_t block) {
@@ -126,7 +128,12 @@ void ls_sampler_destroy(ls_sampler *s) {
     ls_free(s->row);
     ls_free(s->order);
     ls_free(s->sequence);
+    ls_balance_destroy(s->balance);
     ls_free(s);
+}
+
+ls_status ls_sampler_balance(ls_sampler *s, const int32_t *label, size_t n_classes) {
+    return ls_balance_create(s->mine.count, s->lane_first, s->row, label, n_classes, &s->balance);
 }
 
 const ls_sampler_spec *ls_sampler_made_of(const ls_sampler *s, ls_tree_range *mine) {
@@ -184,13 +191,29 @@ static void shuffle_window(const ls_sampler *s, size_t i, uint32_t epoch, uint32
     }
 }
 
-void ls_sampler_begin_epoch(ls_sampler *s, uint32_t epoch) {
+static void shuffle(ls_sampler *s, uint32_t epoch) {
     uint32_t *blocks = s->sequence + ls_sampler_rows(s);
     for (size_t i = 0; i < s->mine.count; i++) {
         uint32_t *sequence = s->sequence + s->lane_first[i];
         permute_blocks(s, i, epoch, sequence, blocks + s->block_first[i]);
         shuffle_window(s, i, epoch, sequence, s->order + s->lane_first[i]);
     }
+}
+
+static void draw(ls_sampler *s, uint32_t epoch) {
+    for (size_t i = 0; i < s->mine.count; i++) {
+        const uint32_t lane = (uint32_t)(s->mine.first + i);
+        ls_balance_draw(s->balance, i, ls_random_key_make(s->spec.seed, LS_RANDOM_BALANCE, lane),
+                        epoch, s->lane_first[i + 1] - s->lane_first[i],
+                        s->order + s->lane_first[i]);
+    }
+}
+
+void ls_sampler_begin_epoch(ls_sampler *s, uint32_t epoch) {
+    if (s->balance != NULL)
+        draw(s, epoch);
+    else
+        shuffle(s, epoch);
     s->epoch = epoch;
 }
 

@@ -61,6 +61,11 @@ static void sigmoid_chunk(void *context, size_t first, size_t n) {
     logistic_loop(n, v->a + first, e, v->c + first);
 }
 
+static void exp_chunk(void *context, size_t first, size_t n) {
+    arrays *v = context;
+    ls_exp_of(n, v->a + first, v->c + first);
+}
+
 static void mask_chunk(void *context, size_t first, size_t n) {
     arrays *v = context;
     mask_loop(n, v->mask + first, v->scale, v->a + first, v->c + first);
@@ -105,6 +110,10 @@ static void gather_chunk(void *context, size_t first, size_t n) {
 
 void ls_sigmoid(size_t n, const float *x, float *y) {
     ls_for_chunks(n, LS_VECTOR_CHUNK, sigmoid_chunk, &(arrays){.a = x, .c = y});
+}
+
+void ls_exp(size_t n, const float *x, float *y) {
+    ls_for_chunks(n, LS_VECTOR_CHUNK, exp_chunk, &(arrays){.a = x, .c = y});
 }
 
 void ls_add(size_t n, const float *a, const float *b, float *c) {

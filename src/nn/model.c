@@ -12,16 +12,44 @@
 #include "lockstep/nn/init.h"
 
 /* Whether the loss does by itself what this layer would do. */
-static bool absorbs(const ls_choice *loss, const ls_layer_type *last) {
-    switch (ls_loss_type_of(loss)->link) {
-    case LS_LINK_SOFTMAX:
-        return last == &ls_layer_softmax;
-    case LS_LINK_SIGMOID:
-        return last == &ls_layer_sigmoid;
-    case LS_LINK_NONE:
-        break;
-    }
-    return false;
+static bool absorbs(const ls_loss_type *loss, const ls_layer_type *last) {
+    return loss->link != LS_LINK_NONE && last->link == loss->link;
+}
+
+/* The name of the layer or loss of that link; NULL: none. */
+static const char *layer_of(ls_link link) {
+    for (size_t i = 0; ls_layer_choices.rows[i] != NULL; i++)
+        if (((const ls_layer_type *)ls_layer_choices.rows[i])->link == link)
+            return ls_layer_choices.rows[i]->name;
+    return NULL;
+}
+
+static const char *loss_of(ls_link link) {
+    for (size_t i = 0; link != LS_LINK_NONE && ls_loss_choices.rows[i] != NULL; i++)
+        if (((const ls_loss_type *)ls_loss_choices.rows[i])->link == link)
+            return ls_loss_choices.rows[i]->name;
+    return NULL;
+}
+
+/* A loss with a link takes any number of the last layer that is run: a model whose outputs are
+ * bounded could not say all that it should. */
+static ls_status check_last(const ls_model *m, const ls_loss_type *loss) {
+    const ls_layer_type *last = m->layers[m->n_active - 1].type;
+    const char *name = last->row.name, *layer = layer_of(loss->link), *other = loss_of(last->link);
+    const bool twice = last->link == loss->link;
+    char in_place[64] = "", instead[128] = "";
+    if (loss->link == LS_LINK_NONE || last->range == NULL)
+        return LS_OK;
+    if (twice)
+        snprintf(in_place, sizeof in_place, ": the loss does it by itself");
+    else if (layer != NULL)
+        snprintf(in_place, sizeof in_place, ", or write %s in its place", layer);
+    if (!twice && other != NULL)
+        snprintf(instead, sizeof instead, ", or use loss: %s, which goes with %s", other, name);
+    return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
+                           "%s gives numbers %s, but %s takes %s, which can be any number", name,
+                           last->range, loss->row.name, ls_link_takes(loss->link)),
+                   "leave %s out%s%s", name, in_place, instead);
 }
 
 /* Names the layer in front of a failure. */
@@ -238,13 +266,15 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
     if (columns != NULL)
         LS_TRY(keep_columns(m, config, columns));
     m->out_size = ls_shape_size(&m->out);
-    m->n_active = m->n_layers - (absorbs(loss, m->layers[m->n_layers - 1].type) ? 1 : 0);
+    m->n_active =
+        m->n_layers - (absorbs(ls_loss_type_of(loss), m->layers[m->n_layers - 1].type) ? 1 : 0);
     m->first_trained = first_trained(m);
     if (m->first_trained == m->n_layers)
         return ls_hint(ls_fail(LS_ERR_CONFIG, "model", "no layer has anything to train"), "%s",
                        m->n_params == 0 ? "add a layer such as `- dense: {units: 10}`"
                                         : "leave out `frozen: true` of one at least");
     LS_TRY(check_steps(m, loss));
+    LS_TRY(fail_in_layer(check_last(m, ls_loss_type_of(loss)), &m->layers[m->n_active - 1]));
     LS_TRY(ls_alloc(m->n_params, sizeof *m->params, "model", &m->params));
     place_params(m);
     LS_TRY(cut_blocks(m));

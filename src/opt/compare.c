@@ -18,7 +18,7 @@ static bool is_same_double(double a, double b) {
 }
 
 static bool is_same_floats(const ls_float_list *a, const ls_float_list *b, ls_key_path *path) {
-    if (a->count != b->count)
+    if (a->count != b->count || a->word != b->word)
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (memcmp(&a->values[i], &b->values[i], sizeof(float)) != 0) {

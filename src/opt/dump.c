@@ -48,7 +48,15 @@ static void dump_int(const ls_opt *row, int64_t x, ls_buffer *out) {
         ls_buffer_addf(out, "%" PRId64, x);
 }
 
-static void dump_floats(const ls_float_list *list, int indent, ls_buffer *out) {
+static void dump_floats(const ls_opt *row, const ls_float_list *list, int indent, ls_buffer *out) {
+    if (list->word > 0) {
+        dump_word(row->words, (size_t)list->word - 1, out);
+        return;
+    }
+    if (list->count == 0 && ls_opt_may_be_null(row)) {
+        ls_buffer_add(out, "null");
+        return;
+    }
     ls_buffer_add(out, "[");
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0)
@@ -95,7 +103,7 @@ static void dump_value(const ls_opt *row, const void *field, int indent, ls_buff
         dump_word(row->words, (size_t) * (const int *)field, out);
         break;
     case LS_OPT_FLOAT_LIST:
-        dump_floats(field, indent, out);
+        dump_floats(row, field, indent, out);
         break;
     case LS_OPT_STRING_LIST:
         dump_strings(field, out);

@@ -54,7 +54,7 @@ static void add_kind(const helper *h, const ls_opt *row) {
         ls_buffer_add(h->out, row->choices->what);
     if (ls_opt_print_bounds(row, bounds)[0] != '\0')
         ls_buffer_addf(h->out, " %s", bounds);
-    if (row->kind == LS_OPT_INT && row->words != NULL)
+    if ((row->kind == LS_OPT_INT || row->kind == LS_OPT_FLOAT_LIST) && row->words != NULL)
         ls_buffer_add(h->out, " or ");
     add_words(h, row->words);
 }

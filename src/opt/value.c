@@ -179,7 +179,17 @@ static ls_status add_floats(const ls_reader *r, const ls_opt *row, const ls_node
 
 static ls_status read_float_list(const ls_reader *r, const ls_opt *row, const ls_node *node,
                                  ls_float_list *list) {
-    size_t capacity = 0;
+    size_t capacity = 0, word = LS_NOT_FOUND;
+    char expected[256];
+    if (node->kind == LS_NODE_SCALAR && row->words != NULL)
+        word = ls_opt_find_word(row->words, node->text);
+    if (word != LS_NOT_FOUND) {
+        list->word = 1 + (int)word;
+        return LS_OK;
+    }
+    if (node->kind != LS_NODE_LIST && row->words != NULL)
+        return fail_word(r, row, node,
+                         print_words("a list of numbers, as in [1, 2], or", row->words, expected));
     if (node->kind != LS_NODE_LIST)
         return fail_kind(r, node, "a list of numbers, as in [1, 2]");
     return add_floats(r, row, node, list, &capacity);

@@ -118,6 +118,12 @@ static void text_split(ls_buffer *out, const dataset_facts *f) {
     ls_buffer_add(out, "\n");
 }
 
+static void text_weights(ls_buffer *out, const ls_dataset *ds) {
+    const ls_value_facts v = ls_value_facts_of(ds->weight, ds->n_samples, 1);
+    ls_buffer_addf(out, "%-10s%.6g to %.6g, mean %.6g\n", "weights", (double)v.smallest,
+                   (double)v.largest, mean_of(&v));
+}
+
 static void text_dataset(ls_buffer *out, const dataset_facts *f) {
     char text[32];
     ls_buffer_addf(out, "%s: dataset, %s\n", f->ds->path,
@@ -130,6 +136,8 @@ static void text_dataset(ls_buffer *out, const dataset_facts *f) {
         ls_buffer_addf(out, "%-10s%s\n", "groups", ls_print_count(f->ds->groups.count, text));
     if (f->ds->split)
         text_split(out, f);
+    if (f->ds->weight)
+        text_weights(out, f->ds);
     if (f->ds->target == LS_TARGET_CLASSES)
         text_classes(out, f);
     else if (f->ds->target == LS_TARGET_VALUES)
@@ -192,6 +200,13 @@ static json_t *json_split(const ls_dataset *ds) {
     return split;
 }
 
+static json_t *json_weights(const ls_dataset *ds) {
+    const ls_value_facts v = ls_value_facts_of(ds->weight, ds->n_samples, 1);
+    json_t *weights = json_object();
+    json_set_range(&weights, &v);
+    return weights;
+}
+
 static void json_set_matrix(json_t **root, const dataset_facts *f) {
     const ls_h5_info *info = ls_h5_array_info(f->ds->x);
     ls_json_set(root, "samples", json_count(f->ds->n_samples));
@@ -220,6 +235,7 @@ static ls_status json_dataset(ls_buffer *out, const dataset_facts *f) {
     ls_json_set(&root, "sample_ids", json_boolean(ds->samples.count > 0));
     ls_json_set(&root, "groups", ds->group ? json_count(ds->groups.count) : json_null());
     ls_json_set(&root, "split", ds->split ? json_split(ds) : json_null());
+    ls_json_set(&root, "weights", ds->weight ? json_weights(ds) : json_null());
     ls_json_set(&root, "target", json_string(target[ds->target]));
     if (ds->target == LS_TARGET_CLASSES)
         ls_json_set(&root, "classes", json_classes(f));
@@ -259,6 +275,8 @@ ls_status ls_inspect_dataset_hash(const ls_dataset_paths *paths, ls_log *log, ch
         ls_hasher_add(h, ds->label, ds->n_samples * sizeof *ds->label);
     if (st == LS_OK && ds->value)
         ls_hasher_add(h, ds->value, ds->n_samples * ds->n_outputs * sizeof *ds->value);
+    if (st == LS_OK && ds->weight)
+        ls_hasher_add(h, ds->weight, ds->n_samples * sizeof *ds->weight);
     if (st == LS_OK)
         ls_print_hash(ls_hasher_result(h), hex);
     ls_hasher_destroy(h);

@@ -6,6 +6,7 @@
 #include "feature_shards.h"
 #include "lockstep/base/memory.h"
 #include "score.h"
+#include "weights.h"
 
 struct ls_blocks {
     ls_comm *comm;
@@ -19,6 +20,7 @@ struct ls_blocks {
     float *x;       /* [rows of mine, inputs], or one block; with features all rows, or NULL */
     int32_t *label; /* [n], or NULL */
     float *value;   /* [n, outputs], or NULL */
+    double *weight; /* [n], or NULL */
     ls_activations *activations;
     /* Of blocks that were scanned: what their rows were, and are. */
     uint64_t *known;  /* [rows to read], or NULL */
@@ -59,7 +61,9 @@ static ls_status copy_targets(ls_blocks *b, const ls_dataset *ds, const int32_t 
         for (size_t i = 0; i < b->n; i++)
             memcpy(b->value + i * k, ds->value + b->row[i] * k, k * sizeof *b->value);
     }
-    return LS_OK;
+    if (b->label == NULL && b->value == NULL) /* prediction: there is no loss */
+        return LS_OK;
+    return ls_row_weights(b->t, ds, label, b->row, b->n, &b->weight);
 }
 
 /* Rows that this rank reads, from that of number *first on. */
@@ -172,6 +176,7 @@ void ls_blocks_destroy(ls_blocks *b) {
     ls_free(b->x);
     ls_free(b->label);
     ls_free(b->value);
+    ls_free(b->weight);
     ls_free(b->known);
     ls_free(b->sum);
     ls_free(b->row_loss);
@@ -232,12 +237,13 @@ static void score_block(ls_blocks *b, size_t i, const float *z, double *score) {
     size_t first, rows = ls_blocks_rows(b, i, &first), edge[2] = {0, rows};
     ls_targets targets = {.label = b->label != NULL ? b->label + first : NULL,
                           .value =
-                              b->value != NULL ? b->value + first * b->t->model->out_size : NULL};
-    double loss = 0;
+                              b->value != NULL ? b->value + first * b->t->model->out_size : NULL,
+                          .weight = b->weight != NULL ? b->weight + first : NULL};
+    ls_loss_sum loss;
     ls_loss_evaluate(&b->t->config.loss, &(ls_segments){1, edge}, b->t->model->out_size, z,
-                     &targets, 0, NULL, b->row_loss, &loss);
+                     &targets, NULL, b->row_loss, &loss);
     memset(score, 0, ls_score_width(b->t) * sizeof *score);
-    ls_score_rows(b->t, rows, z, &targets, loss, score);
+    ls_score_rows(b->t, rows, z, &targets, &loss, score);
 }
 
 /* The k-th block of every rank's share. */

@@ -31,6 +31,7 @@ static const struct {
     {"train_correct", LS_H5_F64, offsetof(ls_train_state, train_correct)},
     {"train_rows", LS_H5_F64, offsetof(ls_train_state, train_rows)},
     {"seconds", LS_H5_F64, offsetof(ls_train_state, seconds)},
+    {"train_weight", LS_H5_F64, offsetof(ls_train_state, train_weight)},
 };
 #define N_STATE_FIELDS (sizeof state_fields / sizeof *state_fields)
 
@@ -42,11 +43,33 @@ static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
     return LS_OK;
 }
 
+/* The last one is not in files of before rows had weights: there each weighs 1. */
 static ls_status read_state(ls_h5 *file, ls_train_state *state) {
-    for (size_t i = 0; i < N_STATE_FIELDS; i++)
+    const bool weighs = ls_h5_has_attribute(file, "/state", state_fields[N_STATE_FIELDS - 1].name);
+    for (size_t i = 0; i < (weighs ? N_STATE_FIELDS : N_STATE_FIELDS - 1); i++)
         LS_TRY(ls_h5_read_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
                                     (char *)state + state_fields[i].offset));
+    if (!weighs)
+        state->train_weight = state->train_rows;
     return LS_OK;
+}
+
+static ls_status write_weights(ls_h5 *file, const ls_trained *t) {
+    if (t->class_weight == NULL)
+        return LS_OK;
+    return ls_h5_write(file, "/class_weights", LS_H5_F64, 1, &t->classes.count, t->class_weight);
+}
+
+static ls_status read_weights(ls_h5 *file, ls_trained *t) {
+    const ls_float_list *asked = &t->config.class_weights;
+    ls_h5_info info;
+    if (asked->count == 0 && asked->word == 0)
+        return LS_OK;
+    LS_TRY(ls_h5_describe(file, "/class_weights", &info));
+    if (info.rank != 1 || info.type_class != LS_H5_FLOAT || info.dim[0] != t->classes.count)
+        return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/class_weights is not a number a class");
+    LS_TRY(ls_alloc(t->classes.count, sizeof *t->class_weight, "class weights", &t->class_weight));
+    return ls_h5_read(file, "/class_weights", LS_H5_F64, t->classes.count, t->class_weight);
 }
 
 static ls_status write_names(ls_h5 *file, const ls_trained *t) {
@@ -109,6 +132,8 @@ ls_status ls_checkpoint_write_parts(ls_h5 *file, const ls_trained *t) {
         st = write_state(file, &t->state);
     if (st == LS_OK)
         st = write_names(file, t);
+    if (st == LS_OK)
+        st = write_weights(file, t);
     if (st == LS_OK)
         st = ls_h5_write(file, "/split", LS_H5_U8, 1, &t->n_samples, t->part);
     if (st == LS_OK)
@@ -193,6 +218,7 @@ ls_status ls_checkpoint_read_parts(ls_h5 *file, size_t ranks, size_t rank, ls_tr
     LS_TRY(ls_h5_read_text(file, "/provenance", &t->provenance));
     LS_TRY(read_state(file, &t->state));
     LS_TRY(read_names(file, t));
+    LS_TRY(read_weights(file, t));
     LS_TRY(read_split(file, t));
     LS_TRY(ls_transforms_load(file, "/transforms", &t->transforms));
     size_t inputs = ls_transforms_outputs(t->transforms);

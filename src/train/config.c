@@ -47,6 +47,17 @@ static ls_status check_batch(ls_config_batch *b, const char *where) {
     return LS_OK;
 }
 
+/* A draw may fall on any row. */
+static ls_status check_sampling(const ls_config *c, const char *where) {
+    if (c->batch.sampling != LS_SAMPLING_BALANCED || c->data.memory != LS_MEMORY_STREAM)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_CONFIG, where,
+                           "batch.sampling: balanced draws from rows in memory, but data.memory is "
+                           "stream"),
+                   "set data.memory: resident, or use class_weights: balanced with batch.sampling: "
+                   "shuffle");
+}
+
 static ls_status check_name(const ls_config *c, const char *where) {
     if (c->name == NULL || c->name[0] == '\0' || strchr(c->name, '/') != NULL || c->name[0] == '.')
         return ls_fail(LS_ERR_CONFIG, where,
@@ -78,6 +89,7 @@ static ls_status resolve(ls_config *c, const char *where) {
     LS_TRY(check_name(c, where));
     LS_TRY(check_strings(c, where));
     LS_TRY(check_split(&c->data.split, where));
+    LS_TRY(check_sampling(c, where));
     return check_batch(&c->batch, where);
 }
 
@@ -136,5 +148,6 @@ ls_dataset_paths ls_config_paths(const ls_config *c) {
                               .groups =
                                   c->data.split.group != NULL ? c->data.split.group : "/groups",
                               .split = c->data.split_array,
+                              .weights = c->data.weights,
                               .layout = c->data.layout};
 }

@@ -185,5 +185,5 @@ void ls_diagnosis_warn(ls_run *run, const ls_epoch_record *r) {
     warn_of_divergence(run, r->train_loss);
     if (r->val_score != NULL)
         warn_of_overfitting(run, r->train_loss,
-                            r->val_score[LS_SCORE_LOSS] / r->val_score[LS_SCORE_ROWS]);
+                            r->val_score[LS_SCORE_LOSS] / r->val_score[LS_SCORE_WEIGHT]);
 }

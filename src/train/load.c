@@ -7,6 +7,7 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
 #include "run.h"
+#include "weights.h"
 
 static ls_status allocate_batch(ls_run *run) {
     ls_batch *b = &run->batch;
@@ -21,6 +22,8 @@ static ls_status allocate_batch(ls_run *run) {
         LS_TRY(ls_alloc(rows, sizeof *b->label, "batch", &b->label));
     else
         LS_TRY(ls_alloc(rows * run->t->n_targets, sizeof *b->value, "batch", &b->value));
+    if (ls_has_weights(run->t, run->ds))
+        LS_TRY(ls_alloc(rows, sizeof *b->weight, "batch", &b->weight));
     LS_TRY(ls_alloc(all_lanes + 1, sizeof *b->first, "batch", &b->first));
     LS_TRY(ls_alloc(lanes + 1, sizeof *b->own_first, "batch", &b->own_first));
     LS_TRY(ls_alloc(all, sizeof *b->slot, "batch", &b->slot));
@@ -73,6 +76,10 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
             s->label[slot[i]] = run->label[row[i]];
         else
             memcpy(s->value + slot[i] * k, run->ds->value + row[i] * k, k * sizeof *s->value);
+    if (ls_has_weights(run->t, run->ds))
+        LS_TRY(ls_alloc(n, sizeof *s->weight, "weights", &s->weight));
+    for (size_t i = 0; s->weight != NULL && i < n; i++)
+        s->weight[slot[i]] = ls_row_weight(run->t, run->ds, run->label, row[i]);
     return ls_rows_load(run, row, slot, n);
 }
 
@@ -217,9 +224,11 @@ static void free_buffers(ls_run *run) {
     ls_free(run->shard.x);
     ls_free(run->shard.label);
     ls_free(run->shard.value);
+    ls_free(run->shard.weight);
     ls_free(run->batch.x);
     ls_free(run->batch.label);
     ls_free(run->batch.value);
+    ls_free(run->batch.weight);
     ls_free(run->batch.first);
     ls_free(run->batch.own_first);
     ls_free(run->batch.all_slot);

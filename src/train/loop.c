@@ -137,7 +137,7 @@ static ls_status run_steps(ls_run *run, ls_progress *progress, bool *stop) {
             LS_TRY(save_inside_epoch(run));
         snprintf(extra, sizeof extra, "step %llu/%zu  loss %.4f",
                  (unsigned long long)state->epoch_step, steps,
-                 state->train_loss / state->train_rows);
+                 state->train_loss / state->train_weight);
         ls_progress_update(progress, state->train_rows, extra);
     }
     return LS_OK;
@@ -172,7 +172,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_train_state *state = &run->t->state;
     double rows = state->train_rows, trained = ls_clock_s() - begin;
     ls_epoch_record r = {
-        .train_loss = state->train_loss / rows,
+        .train_loss = state->train_loss / state->train_weight,
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
@@ -182,7 +182,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
         LS_TRY(ls_run_mean(run, run->rows_from.wait_s, &r.read_wait_s));
     state->epoch++;
     state->epoch_step = 0;
-    state->train_loss = state->train_correct = state->train_rows = 0;
+    state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
     if (run->val != NULL) {
         LS_TRY(ls_blocks_score(run->comm, run->val, run->score));

@@ -52,7 +52,7 @@ static void next_epoch(ls_run *run) {
     ls_train_state *state = &run->t->state;
     state->epoch++;
     state->epoch_step = 0;
-    state->train_loss = state->train_correct = state->train_rows = 0;
+    state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_sampler_begin_epoch(run->sampler, (uint32_t)state->epoch);
 }
 

@@ -81,6 +81,13 @@ ls_status ls_rows_choose(ls_run *run) {
     LS_TRY(find_limit(run));
     if (memory == LS_MEMORY_AUTO)
         LS_TRY(too_many_somewhere(run, &run->rows_from.streamed));
+    if (run->rows_from.streamed && run->t->config.batch.sampling == LS_SAMPLING_BALANCED)
+        return ls_hint(
+            ls_fail(LS_ERR_CONFIG, "batch.sampling",
+                    "balanced draws from rows in memory, but those of a rank are more than "
+                    "data.memory_limit"),
+            "use more ranks or a larger limit, or class_weights: balanced with "
+            "batch.sampling: shuffle");
     warn_of_windows(run);
     return LS_OK;
 }

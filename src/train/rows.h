@@ -33,7 +33,8 @@ typedef struct ls_rows {
     ls_stream *stream;
 } ls_rows;
 
-/* Decides about run->rows_from.streamed, as data.memory says. Collective. Errors: ERR_MEMORY. */
+/* Decides about run->rows_from.streamed, as data.memory says. Collective. Errors: ERR_MEMORY;
+ * ERR_CONFIG: they do not fit where they must. */
 ls_status ls_rows_choose(struct ls_run *run) LS_MUST_CHECK;
 
 /* Bytes that this rank's training rows take in memory. */

@@ -28,6 +28,7 @@ typedef struct ls_shard {
     float *x;       /* [slots, inputs]; NULL where rows are streamed */
     int32_t *label; /* [slots], or NULL */
     float *value;   /* [slots, targets], or NULL */
+    double *weight; /* [slots], or NULL: 1 each */
 } ls_shard;
 
 /* The rows of one step, gathered from the shard. */
@@ -35,6 +36,7 @@ typedef struct ls_batch {
     float *x;           /* [rows, inputs]; with features the first dense layer's output */
     int32_t *label;     /* [rows], or NULL */
     float *value;       /* [rows, targets], or NULL */
+    double *weight;     /* [rows], or NULL */
     size_t *first;      /* [lanes of the sampler + 1] */
     size_t *own_first;  /* [lanes of this rank + 1] */
     size_t *slot;       /* [rows of the sampler's lanes] */
@@ -43,13 +45,13 @@ typedef struct ls_batch {
     size_t *all_slot;       /* [batch] slots, or that of the row of zeros */
     uint32_t *all_position; /* [batch] */
     double *row_loss;       /* [rows] */
-    double *lane_loss;      /* [lanes of this rank] */
+    ls_loss_sum *lane_loss; /* [lanes of this rank] */
 } ls_batch;
 
 /* What the ranks tell each other in a step, as numbers: RANK_NUMBERS of each rank, each followed by
  * LANE_NUMBERS for each of its lanes. */
 enum { STOP_ASKED, SAVE_ASKED, WEIGHTS_SUM, HAS_FAILED, RANK_NUMBERS };
-enum { LANE_LOSS, LANE_CORRECT, LANE_NUMBERS };
+enum { LANE_LOSS, LANE_WEIGHT, LANE_CORRECT, LANE_NUMBERS };
 
 /* Where the time of steps goes. A first layer that is spread updates its weights in BACKWARD: tile
  * by tile, as their gradient is formed. */

@@ -21,20 +21,13 @@ int32_t ls_predicted_class(const ls_trained *t, const float *z) {
     return (int32_t)best;
 }
 
-/* The prediction that an output means: the loss's link of it. */
-static double linked(ls_link link, float z) {
-    if (link != LS_LINK_SIGMOID)
-        return z;
-    double e = exp(-fabs((double)z));
-    return z >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
 void ls_score_rows(const ls_trained *t, size_t rows, const float *z, const ls_targets *targets,
-                   double loss, double *score) {
+                   const ls_loss_sum *loss, double *score) {
     size_t n = t->model->out_size;
     ls_link link = ls_loss_type_of(&t->config.loss)->link;
     score[LS_SCORE_ROWS] += (double)rows;
-    score[LS_SCORE_LOSS] += loss;
+    score[LS_SCORE_LOSS] += loss->loss;
+    score[LS_SCORE_WEIGHT] += loss->weight;
     if (t->target == LS_TARGET_CLASSES) {
         for (size_t r = 0; r < rows; r++)
             score[LS_SCORE_CORRECT] += ls_predicted_class(t, z + r * n) == targets->label[r];
@@ -43,7 +36,7 @@ void ls_score_rows(const ls_trained *t, size_t rows, const float *z, const ls_ta
     double *squared = score + LS_SCORE_FIXED, *absolute = squared + n;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) {
-            double d = linked(link, z[r * n + j]) - (double)targets->value[r * n + j];
+            double d = ls_link_of(link, z[r * n + j]) - (double)targets->value[r * n + j];
             squared[j] += d * d;
             absolute[j] += fabs(d);
         }
@@ -52,7 +45,7 @@ void ls_score_rows(const ls_trained *t, size_t rows, const float *z, const ls_ta
 static double loss_value(const ls_trained *t, const double *score, const double *spread) {
     (void)t;
     (void)spread;
-    return score[LS_SCORE_LOSS] / score[LS_SCORE_ROWS];
+    return score[LS_SCORE_LOSS] / score[LS_SCORE_WEIGHT];
 }
 
 static double accuracy_value(const ls_trained *t, const double *score, const double *spread) {

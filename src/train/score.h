@@ -1,8 +1,8 @@
 /* Scores: sums over rows from which losses and metrics follow.
  *
- * A score is a vector of float64: rows, loss, correct, then for float targets the squared and
- * the absolute errors of every output. Scores of blocks or lanes are summed in a tree, so a
- * metric is exact over all ranks, never a mean of means.
+ * A score is a vector of float64: rows, weighted loss and weights, correct, then for float targets
+ * the squared and the absolute errors of every output. Scores of blocks or lanes are summed in a
+ * tree, so a metric is exact over all ranks, never a mean of means.
  *
  * Why here: training, validation and evaluation count alike. Never communicates.
  */
@@ -16,15 +16,15 @@
 #include "lockstep/nn/loss.h"
 #include "lockstep/train/trained.h"
 
-enum { LS_SCORE_ROWS, LS_SCORE_LOSS, LS_SCORE_CORRECT, LS_SCORE_FIXED };
+enum { LS_SCORE_ROWS, LS_SCORE_LOSS, LS_SCORE_WEIGHT, LS_SCORE_CORRECT, LS_SCORE_FIXED };
 
 /* Numbers of a score. */
 size_t ls_score_width(const ls_trained *t);
 
-/* Adds outputs z[rows, out] of one segment to *score, in row order; loss is the sum of the
- * segment's row losses. */
+/* Adds outputs z[rows, out] of one segment to *score, in row order; loss is the segment's. Weights
+ * count in the loss alone. */
 void ls_score_rows(const ls_trained *t, size_t rows, const float *z, const ls_targets *targets,
-                   double loss, double *score);
+                   const ls_loss_sum *loss, double *score);
 
 /* The class that an output row means. */
 int32_t ls_predicted_class(const ls_trained *t, const float *z);

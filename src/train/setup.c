@@ -6,6 +6,7 @@
 #include "lockstep/data/match.h"
 #include "lockstep/data/split.h"
 #include "run.h"
+#include "weights.h"
 
 /* Fewer lanes than ranks can not be served; the mend is in the config or the command. */
 static ls_status check_lanes(const ls_run *run) {
@@ -250,6 +251,10 @@ static ls_status prepare_data(ls_run *run) {
         LS_TRY(split_rows(run));
     }
     LS_TRY(list_rows(run));
+    if (run->resumed_from == NULL)
+        LS_TRY(ls_weigh_classes(run->t, run->label, run->rows[LS_SPLIT_TRAIN],
+                                run->n_rows[LS_SPLIT_TRAIN]));
+    LS_TRY(ls_check_weights(run->t, run->ds, run->label, run->rows, run->n_rows, run->log));
     LS_TRY(check_monitor(run));
     return warn_of_missing_classes(run);
 }
@@ -269,6 +274,28 @@ static void warn_of_empty_lanes(const ls_run *run, const ls_sampler_spec *spec) 
             empty, spec->lanes, rows < spec->n_rows ? rows : spec->n_rows, spec->batch,
             can_fill ? "data.block_rows" : "batch.lanes",
             can_fill ? spec->n_rows / spec->lanes : spec->n_rows);
+}
+
+/* Tells a balanced sampler the classes of the training rows. */
+static ls_status balance_sampler(ls_run *run) {
+    const size_t n = run->n_rows[LS_SPLIT_TRAIN];
+    int32_t *label = NULL;
+    if (run->t->config.batch.sampling != LS_SAMPLING_BALANCED)
+        return LS_OK;
+    if (run->label == NULL)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "batch.sampling",
+                               "balanced draws rows by their class, but %s has no classes",
+                               run->ds->path),
+                       "use batch.sampling: shuffle");
+    if (run->t->config.class_weights.word > 0)
+        ls_warn(run->log, "class_weights and batch.sampling are both balanced: small classes count "
+                          "for more than large ones");
+    LS_TRY(ls_alloc(n, sizeof *label, "labels", &label));
+    for (size_t i = 0; i < n; i++)
+        label[i] = run->label[run->rows[LS_SPLIT_TRAIN][i]];
+    const ls_status st = ls_sampler_balance(run->sampler, label, run->t->classes.count);
+    ls_free(label);
+    return st;
 }
 
 static ls_status prepare_sampler(ls_run *run) {
@@ -291,6 +318,7 @@ static ls_status prepare_sampler(ls_run *run) {
                                spec.n_rows, spec.batch),
                        "use batch.last: keep, or a smaller batch.size");
     warn_of_empty_lanes(run, &spec);
+    LS_TRY(balance_sampler(run));
     return ls_lanes_create(lanes, mine, &run->lanes);
 }
 

@@ -51,6 +51,8 @@ static void gather_targets(ls_run *run, size_t rows) {
             b->label[i] = run->shard.label[slot[i]];
         else
             memcpy(b->value + i * k, run->shard.value + slot[i] * k, k * sizeof *b->value);
+    for (size_t i = 0; b->weight != NULL && i < rows; i++)
+        b->weight[i] = run->shard.weight[slot[i]];
 }
 
 /* Gives every lane its place in the whole batch; where it has too few rows zeros take theirs. */
@@ -162,20 +164,20 @@ static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) 
     ls_batch *b = &run->batch;
     ls_activations *a = run->activations;
     size_t out = t->model->out_size;
-    ls_targets targets = {b->label, b->value};
+    ls_targets targets = {b->label, b->value, b->weight};
     double *part = part_of(run, ls_comm_rank(run->comm));
     const float *z = ls_model_forward(t->model, a, pass, b->x);
     ls_exchange_end(run->exchange); /* before the ranks talk of anything else */
-    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets,
-                     (float)ls_updates_row_scale(run), a->logits_gradient, b->row_loss,
-                     b->lane_loss);
+    ls_loss_evaluate(&t->config.loss, &pass->rows, out, z, &targets, a->logits_gradient,
+                     b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
     part[HAS_FAILED] = run->rows_from.status != LS_OK;
     for (size_t l = 0; l < pass->rows.count; l++) {
         double *lane = part + RANK_NUMBERS + LANE_NUMBERS * l;
-        lane[LANE_LOSS] = b->lane_loss[l];
+        lane[LANE_LOSS] = b->lane_loss[l].loss;
+        lane[LANE_WEIGHT] = b->lane_loss[l].weight;
         lane[LANE_CORRECT] = 0;
         for (size_t r = b->own_first[l]; b->label != NULL && r < b->own_first[l + 1]; r++)
             lane[LANE_CORRECT] += ls_predicted_class(t, z + r * out) == b->label[r];
@@ -183,8 +185,8 @@ static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) 
     end_phase(run, LS_PHASE_FORWARD);
 }
 
-/* Sends the message around and reads it: loss and correct are summed over lanes in the tree. */
-static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls_requests *told) {
+/* Sends the message around and reads it: sums[LANE_NUMBERS] are over all lanes, in the tree. */
+static ls_status exchange_message(ls_run *run, double *sums, ls_requests *told) {
     int ranks = ls_comm_size(run->comm);
     size_t n = 0;
     for (int r = 0; r < ranks; r++)
@@ -204,8 +206,8 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
         memmove(run->message + n, part + RANK_NUMBERS, lanes * LANE_NUMBERS * sizeof *part);
         n += lanes * LANE_NUMBERS;
     }
-    *loss = ls_tree_sum(run->message + LANE_LOSS, run->lanes.total, LANE_NUMBERS);
-    *correct = ls_tree_sum(run->message + LANE_CORRECT, run->lanes.total, LANE_NUMBERS);
+    for (size_t k = 0; k < LANE_NUMBERS; k++)
+        sums[k] = ls_tree_sum(run->message + k, run->lanes.total, LANE_NUMBERS);
     return LS_OK;
 }
 
@@ -238,6 +240,8 @@ static void backward(ls_run *run, const ls_pass *pass) {
     const ls_gradients gradients = {run->gradient, updates_tiles(run) ? take_tile : NULL, run};
     if (!updates_tiles(run))
         ls_exchange_begin(run->exchange, &round);
+    ls_loss_mean_gradient(ls_pass_rows(pass), run->t->model->out_size, run->batch.weight,
+                          ls_updates_divisor(run), run->activations->logits_gradient);
     const float *dy =
         ls_model_backward(run->t->model, run->activations, pass, run->batch.x, &gradients);
     if (trains_front(run))
@@ -335,28 +339,30 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                     .position = b->position + base,
                     .lanes = &run->lanes,
                     .overlap = overlaps(run) ? &overlap : NULL};
-    double loss, correct;
+    double sums[LANE_NUMBERS];
     ls_comm_activity(run->comm, "epoch %llu, step %zu", (unsigned long long)state->epoch + 1,
                      step + 1);
     const bool is_last = step + 1 == ls_sampler_steps(run->sampler);
     ls_updates_begin_step(run, (double)count, ls_diagnosis_squares(run, is_last));
     gather_batch(run, &pass, b->own_first[lanes]);
     forward(run, &pass, requests);
-    LS_TRY(exchange_message(run, &loss, &correct, requests));
-    if (!isfinite(loss))
+    LS_TRY(exchange_message(run, sums, requests));
+    if (!isfinite(sums[LANE_LOSS]))
         return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu, step %zu: the loss is %s",
                                (unsigned long long)state->epoch + 1, step + 1,
-                               isnan(loss) ? "not a number" : "infinite"),
+                               isnan(sums[LANE_LOSS]) ? "not a number" : "infinite"),
                        "lower the learning rate, or standardize the data%s",
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
+    ls_updates_weigh(run, sums[LANE_WEIGHT]);
     if (ls_updates_ends_group(run, step))
         state->step++;
     backward(run, &pass);
     update(run);
     LS_TRY(update_whole(run, step));
-    state->train_loss += loss;
-    state->train_correct += correct;
+    state->train_loss += sums[LANE_LOSS];
+    state->train_weight += sums[LANE_WEIGHT];
+    state->train_correct += sums[LANE_CORRECT];
     state->train_rows += (double)count;
     state->epoch_step = step + 1;
     return LS_OK;

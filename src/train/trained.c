@@ -17,6 +17,7 @@ void ls_trained_destroy(ls_trained *t) {
     ls_config_free(&t->config);
     ls_transforms_destroy(t->transforms);
     ls_strings_free(&t->classes);
+    ls_free(t->class_weight);
     ls_strings_free(&t->targets);
     ls_strings_free(&t->features);
     ls_free(t->part);
@@ -113,13 +114,15 @@ ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) {
         return fail_float_targets(t, ds, loss);
     if (min == 0 && max == 0)
         return LS_OK;
+    char to[32] = " on";
+    if (isfinite(max))
+        snprintf(to, sizeof to, " to %g", (double)max);
     for (size_t i = 0; i < ds->n_samples * k; i++)
         if (ds->value[i] < min || ds->value[i] > max)
             return ls_hint(ls_fail(LS_ERR_DATA, ds->path,
-                                   "%s: row %zu, column %zu: %g, but %s takes targets from %g to "
-                                   "%g",
+                                   "%s: row %zu, column %zu: %g, but %s takes targets from %g%s",
                                    t->config.data.y, i / k, i % k, (double)ds->value[i],
-                                   loss->row.name, (double)min, (double)max),
+                                   loss->row.name, (double)min, to),
                            "rescale the targets, or use mse");
     return LS_OK;
 }

@@ -104,10 +104,11 @@ void ls_updates_free(ls_updates *u) {
 
 /* ---- in a step ---- */
 
-/* A group's rows are known when its last batch is done: until then as if all were full. */
-double ls_updates_row_scale(const ls_run *run) {
-    const ls_update_rule *rule = &run->updates.rule;
-    return 1.0 / (rule->accumulate > 1 ? (double)run->t->config.batch.size : run->updates.rows);
+/* What a group's rows weigh is known when its last batch is done: until then as if each weighed 1
+ * and all were there. */
+double ls_updates_divisor(const ls_run *run) {
+    const ls_updates *u = &run->updates;
+    return u->rule.accumulate > 1 ? (double)run->t->config.batch.size : u->weight;
 }
 
 static ls_update_step step_of(const ls_run *run) {
@@ -199,6 +200,11 @@ void ls_updates_begin_step(ls_run *run, double rows, double *measured) {
     u->measured = measured;
 }
 
+void ls_updates_weigh(ls_run *run, double weight) {
+    ls_updates *u = &run->updates;
+    u->weight = u->goes_on ? u->weight + weight : weight;
+}
+
 ls_status ls_updates_end_step(ls_run *run, bool is_last) {
     ls_updates *u = &run->updates;
     if (u->own == NULL)
@@ -208,6 +214,6 @@ ls_status ls_updates_end_step(ls_run *run, bool is_last) {
         return LS_OK;
     ls_update_step step = step_of(run);
     if (u->rule.accumulate > 1)
-        step.scale = (float)((double)run->t->config.batch.size / u->rows);
+        step.scale = u->weight > 0 ? (float)((double)run->t->config.batch.size / u->weight) : 0.0f;
     return ls_whole_update(run, &step);
 }

@@ -33,7 +33,7 @@ typedef struct ls_updates {
     double *trust;         /* [spans] */
     double *measured;      /* where the squares of this step go, or NULL */
     bool goes_on;          /* a group of batches has begun */
-    double rows;           /* of it so far, over all ranks */
+    double rows, weight;   /* of it so far, over all ranks */
 } ls_updates;
 
 /* After the exchange was planned. Not collective. Errors: ERR_MEMORY. */
@@ -46,8 +46,11 @@ size_t ls_updates_floats(const ls_run *run);
 /* A step begins, of so many rows over all ranks. measured: see ls_update_step. */
 void ls_updates_begin_step(ls_run *run, double rows, double *measured);
 
-/* The gradient of a row's loss is multiplied by this. */
-double ls_updates_row_scale(const ls_run *run);
+/* The weights of a step's rows, summed over all ranks: once the losses are known. */
+void ls_updates_weigh(ls_run *run, double weight);
+
+/* What the gradients of rows are divided by before they are summed. */
+double ls_updates_divisor(const ls_run *run);
 
 /* A piece of the gradient of the weights that all ranks have alike: the sums of floats
  * [first, first + n) of the slab. Called by any thread. */

@@ -298,6 +298,30 @@ class BadInput(refusals.TestCase):
         self.no_training(2, ["stratify", "no classes"], "--set",
                          "data.split={stratify: true, val: 0.1}", config=self.config(loss="mse"))
 
+    def test_last_layer_against_loss(self):
+        self.dataset()
+        for last, loss, says in (
+                ("softmax", "binary_cross_entropy",
+                 ["model.1: softmax gives numbers from 0 to 1, but binary_cross_entropy takes logits",
+                  "write sigmoid in its place", "use loss: softmax_cross_entropy"]),
+                ("sigmoid", "softmax_cross_entropy", ["model.1: sigmoid", "write softmax in its place"]),
+                ("relu", "softmax_cross_entropy", ["model.1: relu gives numbers from 0 on",
+                                                   "leave relu out"]),
+                ("relu", "binary_cross_entropy", ["model.1: relu", "leave relu out"])):
+            with self.subTest(last=last, loss=loss):
+                self.no_training(2, says, config=self.config(model=[experiments.dense(3), last],
+                                                             loss=loss))
+        self.no_training(2, ["model.1: softmax", "the loss does it by itself"], config=self.config(
+            model=[experiments.dense(3), "softmax", "softmax"]))
+        experiments.values(self.path("d.h5"), 60, 6, 3)
+        for last in ("softmax", "sigmoid", "relu"):
+            self.no_training(2, [f"model.1: {last}", "takes the logarithm of the mean"],
+                             config=self.config(model=[experiments.dense(3), last],
+                                                loss="poisson_nll"))
+        for last in ("sigmoid", "tanh", "relu", "softmax"):
+            self.train("--overwrite", config=self.config(model=[experiments.dense(3), last],
+                                                         loss="mse"))
+
     def test_initial_values_that_do_not_fit(self):
         self.dataset()
         model = [experiments.dense(3, init={"values": [1, 2, 3]})]

@@ -73,13 +73,13 @@ class Matrix(lockstep_test.TestCase):
 
     def reference(self, row, turn):
         """The same config, run another way: plainly, and where the row is plain itself as another
-        value says, turn by turn each that is possible."""
+        value says, turn by turn each that is possible, if one is."""
         other = dict(row)
         for name in self.free:
             plain, *labels = self.table[name].values
             turned = labels[turn % len(labels):] + labels[:turn % len(labels)]
-            other[name] = next(v for v in [plain, *turned] if v != row[name] and
-                               not pairs.pairs_of({**other, name: v}) & self.impossible)
+            other[name] = next((v for v in [plain, *turned] if v != row[name] and
+                                not pairs.pairs_of({**other, name: v}) & self.impossible), row[name])
         return {**other, "start": "straight"}
 
     def train(self, name, row, *args):

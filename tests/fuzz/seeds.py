@@ -47,7 +47,7 @@ def dictionary(target, words):
 
 CONFIGS = [
     {"data": {"file": "a.h5"}, "model": [{"dense": {"units": 3}}], "loss": "mse"},
-    {"name": "x", "seed": 4, "loss": {"mse": {"scale": 0.5}},
+    {"name": "x", "seed": 4, "loss": {"mse": {"scale": 0.5}}, "class_weights": [1, 2.5],
      "data": {"file": "b.h5", "x": "/m", "layout": "features_by_samples", "shuffle_window": 8,
               "split": {"train": 0.7, "val": 0.2, "test": 0.1, "stratify": True, "group": "g"},
               "transform": ["log1p", "standardize", {"select": 9}, {"scale": 2}, "minmax"]},
@@ -134,7 +134,8 @@ def datasets():
         {"X": x, "y": codes.astype("i4")},
         {"X": x.astype("f8"), "y": codes.astype("u1"), "classes": ["a", "b", "c"],
          "features": names, "samples": [f"s{i}" for i in range(12)],
-         "groups": ["d", "e", "f"] * 4, "split": np.array([0, 0, 1, 2] * 3, "u1")},
+         "groups": ["d", "e", "f"] * 4, "split": np.array([0, 0, 1, 2] * 3, "u1"),
+         "weights": np.arange(12) / 4},
         {"X": x.astype("i2"), "y": np.array(["p", "q", "r"] * 4, dtype="S1"),
          "features": np.array(names, dtype="S4")},
         {"X": x, "y": x[:, :2], "targets": ["u", "v"], "groups": codes},

@@ -165,6 +165,41 @@ EXPERIMENTS = {
          "optimizer": {"sgd": {"lr": 0.5}},
          "batch": {"size": 1},
          "train": {"epochs": 1}}),
+    # Errors that outliers must not rule; rows that count more than others, some not at all.
+    "absolute": (
+        lambda path: values(path, 211, 13, 2, {"weights": integers(211, 9, 4) / 2}),
+        {"data": {"split": {"val": 0.2}},
+         "model": [dense(9), "tanh", dense(2)],
+         "loss": "mae", "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 24}, "train": {"epochs": 2}}),
+    "huber": (
+        lambda path: values(path, 211, 13, 2),
+        {"data": {"split": {"val": 0.2}},
+         "model": [dense(9), "tanh", dense(2)],
+         "loss": {"huber": {"delta": 0.5}}, "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 24}, "train": {"epochs": 2}}),
+    # Counts.
+    "poisson": (
+        lambda path: values(path, 211, 13, 3, scale=1 / 4),
+        {"data": {"split": {"val": 0.2}, "transform": ["standardize"]},
+         "model": [dense(9), "tanh", dense(3)],
+         "loss": "poisson_nll", "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 24}, "train": {"epochs": 2}}),
+    "negative_binomial": (
+        lambda path: values(path, 211, 13, 3, scale=1 / 4),
+        {"data": {"split": {"val": 0.2}, "transform": ["standardize"]},
+         "model": [dense(9), "tanh", dense(3)],
+         "loss": {"negative_binomial_nll": {"dispersion": 0.5}},
+         "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 24}, "train": {"epochs": 2}}),
+    # Classes of unequal sizes, drawn and counted as if they were equal.
+    "balanced": (
+        lambda path: write(path, {"X": matrix(307, 17, 1), "y": integers(307, 2, 9) // 4}),
+        {"data": {"split": {"val": 0.2}, "block_rows": 4},
+         "model": [dense(9), "relu", dense(3)],
+         "loss": {"softmax_cross_entropy": {"label_smoothing": 0.1}},
+         "class_weights": [1, 2, 3], "optimizer": {"sgd": {"lr": 0.05}},
+         "batch": {"size": 32, "sampling": "balanced"}, "train": {"epochs": 2}}),
     # One lane: nothing to share.
     "lane": (
         lambda path: classes(path, 97, 3, 2),

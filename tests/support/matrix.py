@@ -20,16 +20,23 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5,
+         "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5, "dispersion": 0.5,
          "layers": ["tanh"]}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
 
+# What losses of values need: targets that counts can be, and as many outputs.
+VALUES = {"data.y": "/values", "model.last": dense(2)}
+OF_VALUES = ["mse", "mae", "huber", "poisson_nll", "negative_binomial_nll"]
+
 # Pairs that the program refuses, and what it says: the test asks it.
 IMPOSSIBLE = [
     ({"ranks": "8", "lanes": "5"}, "8 ranks are more than"),
     ({"front": "softmax", "strategy": "features"}, "elementwise"),
+    ({"sampling": "balanced", "memory": "stream"}, "rows in memory"),
+    *[({factor: "balanced", "loss": loss}, "has no classes")
+      for factor in ("sampling", "class weights") for loss in OF_VALUES],
 ]
 IMPOSSIBLE += [({"front": front, "strategy": "features"}, "elementwise") for front in
                ("layer_norm", "layer_norm+", "batch_norm", "batch_norm+", "residual")]
@@ -124,7 +131,10 @@ def factors(program):
         "layer": program.kind("layer", "model.middle", but=["threshold"]),  # an error there
         "loss": program.kind("loss", "loss", {
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
-            "mse": {"data.y": "/values", "model.last": dense(2)}}),
+            **{loss: VALUES for loss in OF_VALUES}}),
+        "class weights": Factor(True, {"equal": {}, "balanced": {"class_weights": "balanced"}}),
+        "row weights": Factor(True, {"1 each": {}, "given": {"data.weights": "/count"}}),
+        "sampling": program.words("batch.sampling"),
         "optimizer": program.kind("optimizer", "optimizer"),
         "penalty": Factor(True, {"none": {}, "l1": {"penalty.l1": 1e-3},
                                  "elastic net": {"penalty": {"l1": 1e-4, "l2": 0.1, "biases": True}}}),
@@ -145,8 +155,9 @@ def write_data(path):
     samples = 330
     rows = range(samples)
     arrays = {name: experiments.matrix(samples, n, 1) / 8 - 0.25 for name, n in FEATURES.items()}
-    arrays |= {"y": [r % 3 for r in rows], "two": [r % 2 for r in rows],
-               "values": experiments.matrix(samples, 2, 7), "split": [r // 3 % 3 == 2 for r in rows]}
+    arrays |= {"y": [r % 7 % 3 for r in rows], "two": [r % 7 % 2 for r in rows],
+               "values": experiments.matrix(samples, 2, 7), "split": [r // 3 % 3 == 2 for r in rows],
+               "count": [r % 5 for r in rows]}
     return experiments.write(path, arrays)
 
 

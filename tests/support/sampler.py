@@ -4,7 +4,7 @@ lockstep/data/sampler.h and lockstep/base/random.h.
 Philox4x32-10: Salmon et al., SC11. Plain Python integers; for tests, so slow is well enough.
 """
 MASK = 0xFFFFFFFF
-DEAL, LANE_BLOCKS, LANE_ROWS = 3, 4, 5  # purposes of draws
+DEAL, LANE_BLOCKS, LANE_ROWS, BALANCE = 3, 4, 5, 12  # purposes of draws
 
 
 def philox(counter, key):
@@ -32,10 +32,10 @@ def permutation(seed, purpose, index, epoch, n):
 
 
 class Sampler:
-    """The lanes of n training rows: which blocks each has."""
+    """The lanes of n training rows: which blocks each has. labels: of a balanced one."""
 
-    def __init__(self, n, batch, lanes, block_rows, window, seed):
-        self.per_lane, self.window, self.seed = batch // lanes, window, seed
+    def __init__(self, n, batch, lanes, block_rows, window, seed, labels=None):
+        self.per_lane, self.window, self.seed, self.labels = batch // lanes, window, seed, labels
         blocks = [range(b, min(b + block_rows, n)) for b in range(0, n, block_rows)]
         dealt = permutation(seed, DEAL, 0, 0, len(blocks))
         self.lanes = [[blocks[b] for b in sorted(dealt[lane::lanes])] for lane in range(lanes)]
@@ -55,9 +55,21 @@ class Sampler:
                 window.pop()
         return drawn
 
+    def lane_draws(self, lane, epoch):
+        rows = [row for block in self.lanes[lane] for row in block]
+        classes = sorted({self.labels[row] for row in rows})
+        groups = [[row for row in rows if self.labels[row] == c] for c in classes]
+        drawn = []
+        for k in range(len(rows)):
+            a, b, c, d = philox((epoch, k, 0, 0), (self.seed, BALANCE << 24 | lane))
+            group = groups[((a << 32 | b) * len(groups)) >> 64]
+            drawn.append(group[((c << 32 | d) * len(group)) >> 64])
+        return drawn
+
     def epoch(self, epoch):
         """The rows of every step of an epoch, lane after lane."""
-        orders = [self.lane_order(lane, epoch) for lane in range(len(self.lanes))]
+        order = self.lane_order if self.labels is None else self.lane_draws
+        orders = [order(lane, epoch) for lane in range(len(self.lanes))]
         steps = max(-(-len(o) // self.per_lane) for o in orders)
         cut = [slice(s * self.per_lane, (s + 1) * self.per_lane) for s in range(steps)]
         return [[row for o in orders for row in o[c]] for c in cut]

@@ -240,6 +240,50 @@ static void refuses_wrong_names_and_splits(void **state) {
     refused(f, "n6.h5", "/split has 2 entries");
 }
 
+/* Weights of any number type, in a vector or a column; named otherwise, or not wanted. */
+static void reads_weights(void **state) {
+    (void)state;
+    ls_h5 *f = file_with_x("w.h5");
+    put(f, "/weights", LS_H5_F32, 1, 3, 1, (float[]){0.5f, 0, 2});
+    put(f, "/other", LS_H5_I32, 2, 3, 1, (int32_t[]){3, 1, 2});
+    OK(ls_h5_close(f));
+    ls_dataset_paths paths = ls_dataset_default_paths(at("w.h5"));
+    static const char *const names[] = {"/weights", "/other", "/absent", ""};
+    static const float want[][3] = {{0.5f, 0, 2}, {3, 1, 2}};
+    for (size_t i = 0; i < 4; i++) {
+        ls_dataset *ds = NULL;
+        paths.weights = names[i];
+        OK(ls_dataset_open(&paths, &ds));
+        if (i < 2)
+            assert_memory_equal(ds->weight, want[i], sizeof want[i]);
+        else
+            assert_null(ds->weight);
+        ls_dataset_close(ds);
+    }
+}
+
+static void refuses_wrong_weights(void **state) {
+    (void)state;
+    static const struct {
+        float w[3];
+        const char *says;
+    } bad[] = {{{1, -0.5f, 1}, "/weights: row 1: -0.5 is no weight"},
+               {{1, 1, NAN}, "/weights: row 2: nan is no weight"},
+               {{INFINITY, 1, 1}, "/weights: row 0: inf is no weight"},
+               {{0, 0, 0}, "/weights: all weights are 0"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ls_h5 *f = file_with_x("w1.h5");
+        put(f, "/weights", LS_H5_F32, 1, 3, 1, bad[i].w);
+        refused(f, "w1.h5", bad[i].says);
+    }
+    ls_h5 *f = file_with_x("w2.h5");
+    put(f, "/weights", LS_H5_F32, 1, 2, 1, x35);
+    refused(f, "w2.h5", "/weights has 2 entries, but there are 3 samples");
+    f = file_with_x("w3.h5");
+    PUT_STRINGS(f, "/weights", "1", "2", "3");
+    refused(f, "w3.h5", "/weights holds string, not numbers");
+}
+
 /* Opens a file with this X[2, 3] and reads it: refused with these words. */
 static void bad_value(const double *x, bool names, const char *says) {
     ls_h5 *f = NULL;
@@ -273,8 +317,8 @@ static void finds_values_that_are_not_finite(void **state) {
 
 static void fingerprint_sees_a_change(void **state) {
     (void)state;
-    char hex[4][40];
-    for (int k = 0; k < 4; k++) {
+    char hex[5][40];
+    for (int k = 0; k < 5; k++) {
         float x[15];
         memcpy(x, x35, sizeof x);
         x[7] = k == 1 ? -1 : x[7];
@@ -283,6 +327,8 @@ static void fingerprint_sees_a_change(void **state) {
         OK(ls_h5_create(at("print.h5"), &f));
         put(f, "/X", LS_H5_F32, 2, 3, 5, x);
         put(f, "/y", LS_H5_I32, 1, 3, 1, (int32_t[]){0, k == 2, 1});
+        if (k == 4)
+            put(f, "/weights", LS_H5_F32, 1, 3, 1, (float[]){1, 2, 1});
         OK(ls_h5_close(f));
         OK(open_file("print.h5", &ds));
         OK(ls_dataset_fingerprint(ds, hex[k]));
@@ -292,6 +338,7 @@ static void fingerprint_sees_a_change(void **state) {
     assert_string_equal(hex[0], hex[3]);
     assert_string_not_equal(hex[0], hex[1]);
     assert_string_not_equal(hex[0], hex[2]);
+    assert_string_not_equal(hex[0], hex[4]);
 }
 
 int main(void) {
@@ -301,6 +348,8 @@ int main(void) {
                                        cmocka_unit_test(refuses_a_wrong_x),
                                        cmocka_unit_test(refuses_a_wrong_y),
                                        cmocka_unit_test(refuses_wrong_names_and_splits),
+                                       cmocka_unit_test(reads_weights),
+                                       cmocka_unit_test(refuses_wrong_weights),
                                        cmocka_unit_test(finds_values_that_are_not_finite),
                                        cmocka_unit_test(fingerprint_sees_a_change)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

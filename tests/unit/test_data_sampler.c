@@ -249,6 +249,86 @@ static void a_whole_lane_is_shuffled_evenly(void **state) {
     ls_sampler_destroy(b);
 }
 
+/* Classes of very different sizes, spread over the rows: class 2 has every 50th row, class 1 every
+ * 10th of the others. */
+static int32_t class_of(uint32_t row) {
+    return row % 50 == 7 ? 2 : row % 10 == 3 ? 1 : 0;
+}
+
+static ls_sampler *balanced_of(const ls_sampler_spec *spec, ls_tree_range mine) {
+    static int32_t label[MOST];
+    ls_sampler *s = sampler_of(spec, mine);
+    for (uint32_t r = 0; r < spec->n_rows; r++)
+        label[r] = class_of(r);
+    OK(ls_sampler_balance(s, label, 4)); /* the last class has no rows */
+    memset(label, 0, sizeof label);      /* not kept */
+    return s;
+}
+
+/* A lane draws as many rows as it has, of its own only. Over E draws each of its C classes comes
+ * E / C times and each of a class's n rows E / (C n) times, within 6 standard deviations of a
+ * binomial number. */
+static void balanced_draws_are_even(void **state) {
+    (void)state;
+    enum { EPOCHS = 400 };
+    static epoch_order e;
+    static size_t drawn[MOST];
+    const ls_sampler_spec spec = {997, 48, 8, 7, 30, false, 3};
+    ls_sampler *s = balanced_of(&spec, all_lanes(&spec));
+    memset(drawn, 0, sizeof drawn);
+    for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+        walk(&spec, s, all_lanes(&spec), epoch, &e);
+        for (size_t l = 0; l < 8; l++)
+            for (size_t k = 0; k < e.count[l]; k++)
+                drawn[e.order[l][k]]++;
+    }
+    for (size_t l = 0, at = 0; l < 8; l++) {
+        const size_t rows = ls_sampler_lane_rows(s, l);
+        const uint32_t *row = ls_sampler_row(s) + at;
+        double all = (double)rows * EPOCHS, classes = 0, sum = 0;
+        size_t count[3] = {0};
+        for (size_t k = 0; k < rows; k++)
+            classes += count[class_of(row[k])]++ == 0;
+        for (size_t k = 0; k < rows; k++) {
+            const double p = 1 / (classes * (double)count[class_of(row[k])]);
+            assert_true(fabs((double)drawn[row[k]] - all * p) < 6 * sqrt(all * p * (1 - p)));
+            sum += (double)drawn[row[k]];
+        }
+        assert_true(sum == all);
+        at += rows;
+    }
+    ls_sampler_destroy(s);
+}
+
+/* A lane's draws are the same whichever lanes a rank holds, and whatever epochs came before; other
+ * epochs have others. */
+static void balanced_ranges_of_lanes_agree(void **state) {
+    (void)state;
+    static epoch_order all, part;
+    for (size_t c = 0; c < SPECS; c++) {
+        const ls_sampler_spec *spec = &specs[c];
+        ls_sampler *s = balanced_of(spec, all_lanes(spec));
+        walk(spec, s, all_lanes(spec), 0, &part);
+        walk(spec, s, all_lanes(spec), 1, &all);
+        if (spec->n_rows > 900)
+            assert_true(in_common(&all, &part, spec->lanes) < spec->n_rows / 8);
+        ls_sampler_destroy(s);
+        for (size_t ranks = 1; ranks <= spec->lanes; ranks++)
+            for (size_t r = 0; r < ranks; r++) {
+                ls_tree_range mine = ls_share(spec->lanes, ranks, r);
+                s = balanced_of(spec, mine);
+                walk(spec, s, mine, 1, &part);
+                assert_int_equal(part.steps, all.steps);
+                for (size_t l = mine.first; l < mine.first + mine.count; l++) {
+                    assert_int_equal(part.count[l], all.count[l]);
+                    assert_int_equal(
+                        memcmp(part.order[l], all.order[l], all.count[l] * sizeof(uint32_t)), 0);
+                }
+                ls_sampler_destroy(s);
+            }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_row_once),
                                        cmocka_unit_test(blocks_are_dealt_evenly),
@@ -256,6 +336,8 @@ int main(void) {
                                        cmocka_unit_test(ranges_of_lanes_agree),
                                        cmocka_unit_test(the_window_bounds_moves),
                                        cmocka_unit_test(blocks_are_permuted),
-                                       cmocka_unit_test(a_whole_lane_is_shuffled_evenly)};
+                                       cmocka_unit_test(a_whole_lane_is_shuffled_evenly),
+                                       cmocka_unit_test(balanced_draws_are_even),
+                                       cmocka_unit_test(balanced_ranges_of_lanes_agree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,10 +198,17 @@ static const struct {
 } loss_examples[] = {
     {"softmax_cross_entropy", "softmax_cross_entropy", 5, true},
     {"softmax_cross_entropy", "softmax_cross_entropy", 2, true},
+    {"softmax_cross_entropy", "{softmax_cross_entropy: {label_smoothing: 0.25}}", 4, true},
     {"binary_cross_entropy", "binary_cross_entropy", 1, true},
     {"binary_cross_entropy", "binary_cross_entropy", 3, false},
     {"mse", "mse", 3, false},
     {"mse", "{mse: {scale: 0.5}}", 1, false},
+    {"mae", "mae", 3, false},
+    {"huber", "huber", 2, false},
+    {"huber", "{huber: {delta: 0.25}}", 3, false},
+    {"poisson_nll", "poisson_nll", 3, false},
+    {"negative_binomial_nll", "{negative_binomial_nll: {dispersion: 0.5}}", 3, false},
+    {"negative_binomial_nll", "{negative_binomial_nll: {dispersion: 4}}", 1, false},
 };
 
 enum { OUT_MAX = 5 };
@@ -211,35 +218,42 @@ typedef struct loss_check {
     size_t n;
     ls_targets targets;
     float z[ROWS * OUT_MAX], dz[ROWS * OUT_MAX];
-    double row[ROWS], lane[LANES];
+    double row[ROWS];
+    ls_loss_sum lane[LANES];
 } loss_check;
-
-static const float loss_scale = 0.125f;
 
 static double loss_objective(void *context) {
     loss_check *k = context;
     const ls_segments rows = {LANES, first_row};
-    double sum = 0;
-    ls_loss_evaluate(k->loss, &rows, k->n, k->z, &k->targets, loss_scale, NULL, k->row, k->lane);
-    for (size_t l = 0; l < LANES; l++)
-        sum += k->lane[l];
-    return sum * (double)loss_scale;
+    double loss = 0, weight = 0;
+    ls_loss_evaluate(k->loss, &rows, k->n, k->z, &k->targets, NULL, k->row, k->lane);
+    for (size_t l = 0; l < LANES; l++) {
+        loss += k->lane[l].loss;
+        weight += k->lane[l].weight;
+    }
+    return loss / weight;
 }
 
-/* A loss is float64 inside. With h = 2^-7 the difference's own error is below 2^-28 / 30 times
- * a fifth derivative below 1: 2e-10; roundings of the sum (9 rows of up to 10) below 1e-12 / h.
- * What is left are the two roundings of dz to float32. */
+/* The weighted mean of a batch. A loss is float64 inside. With h = 2^-7 the difference's own error
+ * is below 2^-28 / 30 times a fifth derivative below 4: 5e-10; roundings of the sum (9 rows of up
+ * to 10) below 1e-12 / h. What is left are the two roundings of dz to float32. Outputs are
+ * multiples of 1/16 and targets of 1/32 that are none of 1/16: where |z - t| has a kink (0, delta)
+ * is more than 2h away. */
 static void check_loss(const nn_config *config, size_t outputs, bool labels) {
     static const int32_t label[ROWS] = {0, 1, 1, 0, 1, 0, 0, 1, 1};
+    static const double weight[ROWS] = {1, 0.5, 0, 3, 0.125, 2, 1, 1, 7};
     float value[ROWS * OUT_MAX];
     loss_check k = {.loss = &config->loss, .n = outputs};
     const ls_segments rows = {LANES, first_row};
     uint32_t seed = 9;
-    for (size_t i = 0; i < ROWS * outputs; i++)
-        value[i] = draw(&seed) * 0.5f + 0.5f;
     fill_off_kinks(k.z, ROWS * outputs, 4);
-    k.targets = labels ? (ls_targets){label, NULL} : (ls_targets){NULL, value};
-    ls_loss_evaluate(k.loss, &rows, outputs, k.z, &k.targets, loss_scale, k.dz, k.row, k.lane);
+    for (size_t i = 0; i < ROWS * outputs; i++) {
+        value[i] = (floorf(draw(&seed) * 8.0f) + 8.5f) / 16.0f;
+        k.z[i] = floorf(k.z[i] * 16.0f) / 16.0f;
+    }
+    k.targets = (ls_targets){labels ? label : NULL, labels ? NULL : value, weight};
+    ls_loss_evaluate(k.loss, &rows, outputs, k.z, &k.targets, k.dz, k.row, k.lane);
+    ls_loss_mean_gradient(ROWS, outputs, weight, 15.625, k.dz);
     for (size_t i = 0; i < ROWS * outputs; i++) {
         double want = derivative(loss_objective, &k, &k.z[i], 0x1p-7f);
         if (!(fabs((double)k.dz[i] - want) <= 0x1p-22 * fabs(want) + 1e-9))
@@ -283,12 +297,13 @@ typedef struct model_check {
 } model_check;
 
 static double model_loss(model_check *k, float *dz) {
-    double row[ROWS], lane[LANES], sum = 0;
+    double row[ROWS], sum = 0;
+    ls_loss_sum lane[LANES];
     const float *z = ls_model_forward(k->model, k->a, &k->pass, k->x);
     ls_loss_evaluate(&k->config->loss, &k->pass.rows, k->model->out_size, z,
-                     &(ls_targets){k->label, NULL}, 1, dz, row, lane);
+                     &(ls_targets){.label = k->label}, dz, row, lane);
     for (size_t l = 0; l < LANES; l++)
-        sum += lane[l];
+        sum += lane[l].loss;
     return sum;
 }
 

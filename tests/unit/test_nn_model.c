@@ -91,12 +91,12 @@ static void absorption(void **state) {
         size_t active;
     } examples[] = {{"softmax", "softmax_cross_entropy", 1},
                     {"sigmoid", "binary_cross_entropy", 1},
-                    {"softmax", "binary_cross_entropy", 2},
-                    {"sigmoid", "softmax_cross_entropy", 2},
                     {"softmax", "mse", 2},
                     {"sigmoid", "mse", 2},
-                    {"tanh", "softmax_cross_entropy", 2},
-                    {"relu", "binary_cross_entropy", 2}};
+                    {"tanh", "mse", 2},
+                    {"relu", "huber", 2},
+                    {"{dense: 4}", "softmax_cross_entropy", 2},
+                    {"{dense: 4}", "poisson_nll", 2}};
     for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
         char yaml[128];
         (void)snprintf(yaml, sizeof yaml, "model: [{dense: 4}, %s]\nloss: %s", examples[e].last,
@@ -111,15 +111,88 @@ static void absorption(void **state) {
     }
 }
 
-/* Only the last layer is absorbed, not one of its kind before it. */
-static void absorption_is_of_the_last(void **state) {
+/* A loss with a link takes any number from the last layer that is run: those that give some only
+ * are refused, with what to write instead. Only the last layer is absorbed, not one of its kind
+ * before it. */
+static void bad_pairings(void **state) {
     (void)state;
-    nn_config config = nn_config_of("model: [{dense: 4}, softmax, softmax]\nloss: "
-                                    "softmax_cross_entropy");
-    ls_model *m = nn_model_of(&config, 3);
-    assert_int_equal(m->n_active, 2);
-    ls_model_destroy(m);
-    nn_config_free(&config);
+    static const struct {
+        const char *model, *loss, *says, *hint;
+    } examples[] = {
+        {"[{dense: 4}, softmax]", "binary_cross_entropy",
+         "model.1: softmax gives numbers from 0 to 1, but binary_cross_entropy takes logits",
+         "leave softmax out, or write sigmoid in its place, or use loss: softmax_cross_entropy, "
+         "which goes with softmax"},
+        {"[{dense: 4}, sigmoid]", "softmax_cross_entropy", "model.1: sigmoid gives",
+         "leave sigmoid out, or write softmax in its place, or use loss: binary_cross_entropy, "
+         "which "
+         "goes with sigmoid"},
+        {"[{dense: 4}, relu]", "softmax_cross_entropy",
+         "model.1: relu gives numbers from 0 on, but",
+         "leave relu out, or write softmax in its place"},
+        {"[{dense: 4}, relu]", "binary_cross_entropy", "model.1: relu",
+         "leave relu out, or write sigmoid in its place"},
+        {"[{dense: 4}, tanh]", "softmax_cross_entropy", "model.1: tanh", "leave tanh out"},
+        {"[{dense: 4}, softmax, softmax]", "softmax_cross_entropy", "model.1: softmax",
+         "leave softmax out: the loss does it by itself"},
+        {"[{dense: 4}, softmax]", "poisson_nll",
+         "model.1: softmax gives numbers from 0 to 1, but poisson_nll takes the logarithm of the "
+         "mean, which can be any number",
+         "leave softmax out, or use loss: softmax_cross_entropy"},
+        {"[{dense: 4}, relu]", "{negative_binomial_nll: 1}", "model.1: relu", "leave relu out"}};
+    const ls_gemm *gemm = NULL;
+    OK(ls_gemm_choose(LS_GEMM_AUTO, &gemm));
+    for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
+        char yaml[128];
+        ls_model *m = NULL;
+        (void)snprintf(yaml, sizeof yaml, "model: %s\nloss: %s", examples[e].model,
+                       examples[e].loss);
+        nn_config config = nn_config_of(yaml);
+        FAILS(LS_ERR_CONFIG, examples[e].says,
+              ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, gemm, &m));
+        assert_non_null(strstr(ls_error_last()->hint, examples[e].hint));
+        nn_config_free(&config);
+    }
+}
+
+static bool has_required_option(const ls_opt_row *row) {
+    for (const ls_opt *o = row->options; o != NULL && o->kind != LS_OPT_END; o++)
+        if (o->key != NULL && o->fallback == NULL)
+            return true;
+    return false;
+}
+
+/* Every layer without parameters that can not give all numbers says which it gives: seen from what
+ * it makes of +-1e6. */
+static void ranges(void **state) {
+    (void)state;
+    static const size_t first[] = {0, 2};
+    const ls_pass pass = {.rows = {1, first}};
+    for (size_t r = 0; ls_layer_choices.rows[r] != NULL; r++) {
+        const ls_layer_type *type = (const ls_layer_type *)ls_layer_choices.rows[r];
+        float x[8], y[8];
+        char yaml[128], memory[1024];
+        if (has_required_option(&type->row))
+            continue;
+        (void)snprintf(yaml, sizeof yaml, "model: [{dense: 4}, %s]", type->row.name);
+        nn_config config = nn_config_of(yaml);
+        ls_model *m = nn_model_of(&config, 3);
+        for (size_t i = 0; i < 8; i++)
+            x[i] = i % 3 == 0 ? -1e6f : 1e6f;
+        float least = 0, most = 0;
+        if (m->layers[1].n_params == 0) {
+            type->forward(&m->layers[1], &pass, &(ls_layer_io){.x = x, .y = y, .state = memory});
+            for (size_t i = 0; i < 8; i++) {
+                least = y[i] < least ? y[i] : least;
+                most = y[i] > most ? y[i] : most;
+            }
+            if ((type->range == NULL) != (least < -100 && most > 100))
+                fail_msg("%s gives %g to %g, range: %s", type->row.name, (double)least,
+                         (double)most, type->range != NULL ? type->range : "any");
+        }
+        ls_model_destroy(m);
+        nn_config_free(&config);
+    }
 }
 
 /* XXH3-128 of the floats 1..6 and 7, 8 in a row (by xxhsum -H2), whatever the padding holds. */
@@ -229,15 +302,12 @@ static void impossible_models(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(slab_layout),
-                                       cmocka_unit_test(padding_is_zero),
-                                       cmocka_unit_test(blocks),
-                                       cmocka_unit_test(absorption),
-                                       cmocka_unit_test(hash),
-                                       cmocka_unit_test(absorption_is_of_the_last),
-                                       cmocka_unit_test(forward),
-                                       cmocka_unit_test(steps),
-                                       cmocka_unit_test(impossible_models)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
+        cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
+        cmocka_unit_test(hash),        cmocka_unit_test(bad_pairings),
+        cmocka_unit_test(ranges),      cmocka_unit_test(forward),
+        cmocka_unit_test(steps),       cmocka_unit_test(impossible_models)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

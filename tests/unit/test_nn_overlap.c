@@ -60,7 +60,8 @@ static void no_work(void *context) {
 
 /* Forward, loss and backward: the gradient, in a slab that the caller frees. */
 static float *gradient_of(const nn_config *config, ls_model *m, const ls_overlap *overlap) {
-    double row[ROWS], lane[LANES];
+    double row[ROWS];
+    ls_loss_sum lane[LANES];
     float x[ROWS * IN], *gradient = room(m->slab_floats, sizeof *gradient);
     ls_activations *a = NULL;
     ls_lanes lanes;
@@ -73,7 +74,7 @@ static float *gradient_of(const nn_config *config, ls_model *m, const ls_overlap
                           .overlap = overlap};
     fill(x, ROWS * IN, 6);
     const float *z = ls_model_forward(m, a, &pass, x);
-    ls_loss_evaluate(&config->loss, &pass.rows, m->out_size, z, &(ls_targets){label, NULL}, 1,
+    ls_loss_evaluate(&config->loss, &pass.rows, m->out_size, z, &(ls_targets){.label = label},
                      a->logits_gradient, row, lane);
     ls_model_backward(m, a, &pass, x, &(ls_gradients){.root = &gradient});
     ls_activations_destroy(a);

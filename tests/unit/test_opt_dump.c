@@ -273,6 +273,82 @@ static void test_compare(void **state) {
     check_compare(OK, OK "train: {stop: {}}\n", "train.stop");
 }
 
+/* A list of numbers that a word or nothing can stand for. */
+typedef struct shares {
+    ls_float_list list;
+} shares;
+
+static const ls_opt shares_table[] = {{.key = "list",
+                                       .kind = LS_OPT_FLOAT_LIST,
+                                       .offset = offsetof(shares, list),
+                                       .fallback = "null",
+                                       .max = 9,
+                                       .words = "even|odd",
+                                       .help = "numbers or a word"},
+                                      {0}};
+
+static ls_status read_shares(const char *text, shares *out) {
+    ls_node *root = NULL;
+    *out = (shares){0};
+    assert_int_equal(ls_node_parse(text, "a.yaml", "/", &root), LS_OK);
+    ls_status st = ls_options_read(shares_table, root, out);
+    ls_node_destroy(root);
+    return st;
+}
+
+static void test_list_or_word(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *dump;
+        size_t count;
+        int word;
+    } good[] = {{"", "list: null\n", 0, 0},
+                {"list: null\n", "list: null\n", 0, 0},
+                {"list: [1, 2.5]\n", "list: [1.0, 2.5]\n", 2, 0},
+                {"list: even\n", "list: even\n", 0, 1},
+                {"list: odd\n", "list: odd\n", 0, 2}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        shares a, b;
+        ls_buffer text = {0};
+        char *key = NULL;
+        assert_int_equal(read_shares(good[i].text, &a), LS_OK);
+        assert_int_equal(a.list.count, good[i].count);
+        assert_int_equal(a.list.word, good[i].word);
+        ls_options_dump(shares_table, &a, &text);
+        assert_string_equal(text.data, good[i].dump);
+        assert_int_equal(read_shares(text.data, &b), LS_OK); /* it reads back */
+        assert_int_equal(ls_options_compare(shares_table, &a, &b, &key), LS_OK);
+        assert_string_equal(key, "");
+        ls_free(key);
+        ls_options_free(shares_table, &b);
+        assert_int_equal(read_shares("list: [2, 2.5]\n", &b), LS_OK);
+        assert_int_equal(ls_options_compare(shares_table, &a, &b, &key), LS_OK);
+        assert_string_equal(key, good[i].count > 0 ? "list.0" : "list");
+        ls_free(key);
+        ls_options_free(shares_table, &b);
+        assert_int_equal(read_shares("list: odd\n", &b), LS_OK);
+        assert_int_equal(ls_options_compare(shares_table, &a, &b, &key), LS_OK);
+        assert_string_equal(key, good[i].word == 2 ? "" : "list");
+        ls_free(key);
+        ls_options_free(shares_table, &a);
+        ls_options_free(shares_table, &b);
+        ls_buffer_free(&text);
+    }
+    shares a;
+    assert_int_equal(read_shares("list: evn\n", &a), LS_ERR_CONFIG);
+    assert_string_equal(ls_error_last()->message,
+                        "a.yaml:1:7: list: expected a list of numbers, as in [1, 2], or even, odd, "
+                        "got 'evn'");
+    assert_string_equal(ls_error_last()->hint, "did you mean 'even'?");
+    assert_int_equal(read_shares("list: [1, 10]\n", &a), LS_ERR_CONFIG);
+    assert_non_null(strstr(ls_error_last()->message, "10 is out of bounds"));
+    ls_buffer help = {0};
+    ls_options_help(shares_table, false, &help);
+    assert_non_null(strstr(help.data, "list of numbers at least 0 and at most 9 or even, odd; "
+                                      "default: none\n"));
+    ls_buffer_free(&help);
+}
+
 static void test_help(void **state) {
     (void)state;
     ls_buffer plain = {0}, table = {0};
@@ -324,6 +400,7 @@ int main(void) {
         cmocka_unit_test(test_bad_strings_stay_yaml),
         cmocka_unit_test(test_numbers_read_back_everywhere),
         cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_list_or_word),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

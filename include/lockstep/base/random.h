@@ -22,7 +22,8 @@ typedef enum ls_purpose {
     LS_RANDOM_SPLIT = 6,       /* rows or groups to train, val and test */
     LS_RANDOM_SYNTH = 7,       /* index: what is synthesised */
     LS_RANDOM_CHECK = 8,       /* tests and self-tests */
-    LS_RANDOM_NOISE = 9        /* index: layer */
+    LS_RANDOM_NOISE = 9,       /* index: layer */
+    LS_RANDOM_BALANCE = 10     /* index: lane; classes and rows of balanced sampling */
 } ls_purpose;
 
 typedef struct ls_random_key {

@@ -28,6 +28,7 @@ typedef struct ls_dataset_paths {
     const char *samples;  /* "/samples" */
     const char *groups;   /* "/groups" */
     const char *split;    /* "/split" */
+    const char *weights;  /* "/weights"; "": none */
     int layout;           /* ls_layout of x */
 } ls_dataset_paths;
 
@@ -57,6 +58,7 @@ typedef struct ls_dataset {
     uint32_t *group;     /* [n_samples] code of the row's group, or NULL */
     ls_strings groups;   /* names of the groups, in order of first appearance */
     uint8_t *split;      /* [n_samples] the stored split, or NULL */
+    float *weight;       /* [n_samples] what each row counts in a loss, or NULL: 1 */
 
     float *turned; /* a block of X as it lies in a file of features by samples */
     size_t turned_capacity;
@@ -67,7 +69,8 @@ typedef struct ls_dataset {
  * says; float /y are values, and float /y that a caller wants as classes are its business.
  * A y of integers with several columns is values. Errors: ERR_DATA with the file's name: no such
  * file, not HDF5, no X, wrong rank or type, lengths that disagree, labels outside the classes (with
- * row), NaN in y (with row), duplicate sample ids or feature names. Not collective. */
+ * row), NaN in y (with row), a weight that is negative or not finite (with row), weights that are
+ * all 0, duplicate sample ids or feature names. Not collective. */
 ls_status ls_dataset_open(const ls_dataset_paths *paths, ls_dataset **out) LS_MUST_CHECK;
 void ls_dataset_close(ls_dataset *ds);
 

@@ -6,6 +6,10 @@
  * run out gives fewer. All of it follows from the seed and counts: a rank computes its own
  * lanes, at any point of any epoch, and no state is kept.
  *
+ * A balanced sampler draws with replacement instead, as many rows an epoch as a lane has: each draw
+ * picks one of the lane's classes, all as likely, and one of its rows of this class, all as likely.
+ * A class that a lane has no row of is drawn by the others alone.
+ *
  * Why here: this order fixes the bits of a run. Never reads X, never sees a rank.
  */
 #ifndef LS_DATA_SAMPLER_H
@@ -34,6 +38,10 @@ typedef struct ls_sampler ls_sampler;
 ls_status ls_sampler_create(const ls_sampler_spec *spec, ls_tree_range mine,
                             ls_sampler **out) LS_MUST_CHECK;
 void ls_sampler_destroy(ls_sampler *s);
+
+/* Makes it a balanced one: label[n_rows] are the training rows' classes, 0 to n_classes - 1; they
+ * are not kept. Before the first epoch. Errors: ERR_MEMORY. */
+ls_status ls_sampler_balance(ls_sampler *s, const int32_t *label, size_t n_classes) LS_MUST_CHECK;
 
 /* What it was made with: *mine its lanes. */
 const ls_sampler_spec *ls_sampler_made_of(const ls_sampler *s, ls_tree_range *mine);

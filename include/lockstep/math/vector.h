@@ -24,6 +24,9 @@ void ls_for_chunks(size_t n, size_t chunk, ls_chunk_kernel *kernel, void *contex
 /* y = 1 / (1 + exp(-x)). */
 void ls_sigmoid(size_t n, const float *x, float *y);
 
+/* y = exp(x). */
+void ls_exp(size_t n, const float *x, float *y);
+
 /* y[r, :] = exp(x[r, :]) / sum exp(x[r, :]), stable; dx = y (dy - sum(dy y)). [rows, columns] */
 void ls_softmax(size_t rows, size_t columns, const float *x, float *y);
 void ls_softmax_backward(size_t rows, size_t columns, const float *y, const float *dy, float *dx);

@@ -17,6 +17,7 @@
 #include "lockstep/base/status.h"
 #include "lockstep/math/gemm.h"
 #include "lockstep/math/lanes.h"
+#include "lockstep/nn/link.h"
 #include "lockstep/opt/options.h"
 
 /* The shape of one sample: [D], [C, L], [T, D] or [C, H, W]. */
@@ -159,6 +160,9 @@ typedef struct ls_layer_type {
     bool is_step;   /* it has no gradient, so that nothing before it can learn, unless it is last:
                        backward hands on that of its output as it is */
     const struct ls_elementwise *loops; /* of an activation: see src/nn/layers.h */
+    ls_link link;                       /* the function that it is, if that is a loss's */
+    /* Which numbers its outputs are, "from 0 to 1"; NULL: any. */
+    const char *range;
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);

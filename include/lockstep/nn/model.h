@@ -66,7 +66,7 @@ typedef struct ls_model {
 /* Plans the layers of the config on samples of shape `in`; weights are zero. `loss` tells
  * whether the last layer is absorbed. columns (NULL: all) are those of the input that this model
  * holds; ls_model_can_shard must say yes. gemm multiplies. config must outlive the model. Errors:
- * ERR_CONFIG naming the layer, ERR_MEMORY. */
+ * ERR_CONFIG naming the layer, also a last one whose outputs the loss can not take; ERR_MEMORY. */
 ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, const ls_shape *in,
                           const ls_tree_range *columns, const ls_gemm *gemm,
                           ls_model **out) LS_MUST_CHECK;

@@ -24,7 +24,7 @@ typedef enum ls_opt_kind {
     LS_OPT_STRING,      /* char *; null gives NULL */
     LS_OPT_PATH,        /* char *; made absolute against where it was written; null gives NULL */
     LS_OPT_WORD,        /* int: the position in `words` */
-    LS_OPT_FLOAT_LIST,  /* ls_float_list; nested lists are flattened row by row */
+    LS_OPT_FLOAT_LIST,  /* ls_float_list; nested lists are flattened row by row; null is empty */
     LS_OPT_STRING_LIST, /* ls_strings */
     LS_OPT_SECTION,     /* a nested struct with the table `section` */
     LS_OPT_CHOICE,      /* ls_choice: one of `choices`: "relu", or {dense: {units: 3}} */
@@ -47,7 +47,7 @@ typedef struct ls_opt {
     size_t offset;                /* of the field in the struct */
     const char *fallback;         /* the default as YAML text; NULL: the option must be given */
     double min, max;              /* INT and FLOAT, both inclusive (see flags); both 0: unbounded */
-    const char *words;            /* WORD (and INT): "keep|drop" */
+    const char *words;            /* WORD (and INT, FLOAT_LIST): "keep|drop" */
     const struct ls_opt *section; /* SECTION */
     const struct ls_opt_choices *choices; /* CHOICE and CHOICE_LIST */
     unsigned flags;
@@ -90,6 +90,7 @@ typedef struct ls_choice_list {
 typedef struct ls_float_list {
     size_t count;
     float *values;
+    int word; /* 1, 2, ...: a word of `words` was given in place of numbers */
 } ls_float_list;
 
 /* Fills *out (zeroed before, of the struct that the table describes) from a map; missing keys

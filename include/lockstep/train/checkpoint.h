@@ -17,6 +17,7 @@
  *   /optimizer/<slot>/<param>   the same shapes; absent before the first step
  *   /transforms/...   the chain with its fitted constants
  *   /classes, /targets, /features   names
+ *   /class_weights    float64 [classes], where classes are weighted
  *   /split            uint8 [samples]: 0 train, 1 val, 2 test, 255 not used; attributes:
  *                     dataset_xxh3_128 (its names, targets and some of X), rows_xxh3_128_sum (two
  *                     uint64: all values trained and validated on)

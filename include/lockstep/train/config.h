@@ -24,7 +24,7 @@ typedef struct ls_config_split {
 
 typedef struct ls_config_data {
     char *file;
-    char *x, *y, *classes, *features, *samples, *split_array;
+    char *x, *y, *classes, *features, *samples, *split_array, *weights;
     int layout; /* ls_layout */
     ls_config_split split;
     ls_choice_list transform;
@@ -39,9 +39,12 @@ typedef struct ls_config_batch {
     int64_t size, lanes; /* lanes: LS_OPT_UNSET until resolved */
     int last;            /* ls_batch_last */
     int64_t accumulate;  /* batches */
+    int sampling;        /* ls_sampling */
 } ls_config_batch;
 
 typedef enum ls_batch_last { LS_BATCH_KEEP, LS_BATCH_DROP } ls_batch_last;
+
+typedef enum ls_sampling { LS_SAMPLING_SHUFFLE, LS_SAMPLING_BALANCED } ls_sampling;
 
 typedef enum ls_strategy { LS_STRATEGY_AUTO, LS_STRATEGY_DATA, LS_STRATEGY_FEATURES } ls_strategy;
 
@@ -93,6 +96,7 @@ typedef struct ls_config {
     ls_config_data data;
     ls_choice_list model;
     ls_choice loss, optimizer;
+    ls_float_list class_weights; /* in the order of the classes; a word: balanced; or empty */
     ls_config_penalty penalty;
     ls_config_clip clip;
     ls_config_batch batch;

@@ -34,7 +34,8 @@ typedef struct ls_train_state {
     double train_loss;   /* sums over the epoch that has begun */
     double train_correct;
     double train_rows;
-    double seconds; /* of training so far */
+    double train_weight; /* of these rows in the loss */
+    double seconds;      /* of training so far */
 } ls_train_state;
 
 /* Most blocks that the columns of a wide input are cut into, and so most ranks that share it. */
@@ -55,6 +56,7 @@ typedef struct ls_trained {
     ls_target target;
     ls_strings classes; /* of the outputs; targets of regression in `targets` */
     bool named_classes;
+    double *class_weight; /* [classes] what their rows count in the loss; NULL: 1 */
     ls_strings targets;
     size_t n_targets;    /* columns of y, regression */
     ls_strings features; /* of the inputs before the transforms, or empty */

@@ -19,6 +19,8 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_sigmoid = {
     .row = {.name = "sigmoid", .help = "1 / (1 + exp(-x))"},
     .columns = LS_COLUMNS_APART,
+    .link = LS_LINK_SIGMOID,
+    .range = "from 0 to 1",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

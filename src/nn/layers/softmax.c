@@ -14,6 +14,8 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 
 const ls_layer_type ls_layer_softmax = {
     .row = {.name = "softmax", .help = "probabilities: exp(x) / sum exp(x) over a sample"},
+    .link = LS_LINK_SOFTMAX,
+    .range = "from 0 to 1",
     .plan = ls_layer_plan_same,
     .forward = forward,
     .backward = backward,

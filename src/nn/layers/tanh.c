@@ -20,6 +20,7 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_tanh = {
     .row = {.name = "tanh", .help = "the hyperbolic tangent"},
     .columns = LS_COLUMNS_APART,
+    .range = "from -1 to 1",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

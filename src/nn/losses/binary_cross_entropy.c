@@ -1,6 +1,6 @@
 /* binary_cross_entropy: -t log s(z) - (1 - t) log(1 - s(z)) with the logistic function s, from
- * logits, the mean over outputs. Two classes with one output (t = the class code), or targets
- * in [0, 1], one a output. */
+ * logits, the mean over outputs (PyTorch's BCEWithLogitsLoss). Two classes with one output (t = the
+ * class code), or targets in [0, 1], one an output: several labels a row, each there or not. */
 #include <math.h>
 
 #include "losses.h"
@@ -32,8 +32,11 @@ static double row_loss(const void *options, size_t n, const float *z, int32_t la
 }
 
 const ls_loss_type ls_loss_binary_cross_entropy = {
-    .row = {.name = "binary_cross_entropy",
-            .help = "two classes with one output, or targets in [0, 1] (logits)"},
+    .row =
+        {.name = "binary_cross_entropy",
+         .help =
+             "two classes with one output, or labels that can stand together: a target in [0, 1] "
+             "an output (logits)"},
     .link = LS_LINK_SIGMOID,
     .takes_labels = true,
     .takes_values = true,
