@@ -98,6 +98,13 @@ static double zero_size(const void *options, double fan_in, double fan_out) {
     return 0;
 }
 
+static double one_size(const void *options, double fan_in, double fan_out) {
+    (void)options;
+    (void)fan_in;
+    (void)fan_out;
+    return 1;
+}
+
 /* He et al. 2015: variance 2 / fan_in. */
 static double he_normal_size(const void *options, double fan_in, double fan_out) {
     (void)options;
@@ -174,26 +181,24 @@ static const init_type constant = {
     {"constant", "one value everywhere", constant_options, sizeof(size_options), "value"},
     CONSTANT,
     given_size};
+static const init_type ones = {{.name = "ones", .help = "1 everywhere"}, CONSTANT, one_size};
 static const init_type zeros = {{.name = "zeros", .help = "0 everywhere"}, CONSTANT, zero_size};
 static const init_type values = {
     {"values", "given values", values_table, sizeof(values_options), "values"}, VALUES, NULL};
 
 static const ls_opt_row *const rows[] = {
-    &he_normal.row,        &he_uniform.row,
-    &xavier_normal.row,    &xavier_uniform.row,
-    &lecun_normal.row,     &lecun_uniform.row,
-    &orthogonal.row,       &normal.row,
-    &truncated_normal.row, &uniform.row,
-    &constant.row,         &zeros.row,
-    &values.row,           NULL,
+    &he_normal.row,      &he_uniform.row,   &xavier_normal.row,
+    &xavier_uniform.row, &lecun_normal.row, &lecun_uniform.row,
+    &orthogonal.row,     &normal.row,       &truncated_normal.row,
+    &uniform.row,        &constant.row,     &zeros.row,
+    &ones.row,           &values.row,       NULL,
 };
 
 static const ls_opt_alias aliases[] = {
     {"glorot_normal", &xavier_normal.row}, {"glorot_uniform", &xavier_uniform.row}, {NULL, NULL}};
 
-static const size_options one = {1};
 const ls_choice ls_init_zeros = {&zeros.row, NULL};
-const ls_choice ls_init_ones = {&constant.row, (void *)&one};
+const ls_choice ls_init_ones = {&ones.row, NULL};
 
 const ls_opt_choices ls_init_choices = {.what = "initialiser", .rows = rows, .aliases = aliases};
 

@@ -16,7 +16,7 @@
 #include "lockstep/nn/layer.h"
 
 /* he_, xavier_ and lecun_normal and _uniform, orthogonal, normal, truncated_normal, uniform,
- * constant, zeros, values. */
+ * constant, zeros, ones, values. */
 extern const ls_opt_choices ls_init_choices;
 
 /* For parameters whose first values are no option. */
