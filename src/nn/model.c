@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chain.h"
 #include "layers.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/hash.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/nn/init.h"
+#include "sequence.h"
 
 /* Whether the loss does by itself what this layer would do. */
 static bool absorbs(const ls_loss_type *loss, const ls_layer_type *last) {
@@ -69,7 +69,8 @@ static ls_status check_block(const ls_model *m, const ls_layer *end) {
                    "let the block end with %zu features, as with `dense: {units: %zu}`", in, in);
 }
 
-static ls_status plan_layer(ls_model *m, size_t i, const ls_chain_link *link, const ls_shape *in) {
+static ls_status plan_layer(ls_model *m, size_t i, const ls_sequence_link *link,
+                            const ls_shape *in) {
     ls_layer *l = &m->layers[i];
     l->type = link->type;
     l->options = link->options;
@@ -167,23 +168,23 @@ static ls_status cut_blocks(ls_model *m) {
     return LS_OK;
 }
 
-static ls_status plan_chain(ls_model *m, const ls_chain *chain, const ls_shape *in) {
-    m->n_layers = chain->count;
+static ls_status plan_sequence(ls_model *m, const ls_sequence *sequence, const ls_shape *in) {
+    m->n_layers = sequence->count;
     LS_TRY(ls_alloc(m->n_layers, sizeof *m->layers, "model", &m->layers));
     LS_TRY(ls_alloc(m->n_layers, sizeof *m->plans, "model", &m->plans));
     m->in = m->out = *in;
     for (size_t i = 0; i < m->n_layers; i++) {
-        LS_TRY(plan_layer(m, i, &chain->links[i], &m->out));
+        LS_TRY(plan_layer(m, i, &sequence->links[i], &m->out));
         m->out = m->layers[i].out;
     }
     return LS_OK;
 }
 
 static ls_status plan_layers(ls_model *m, const ls_choice_list *config, const ls_shape *in) {
-    ls_chain chain;
-    LS_TRY(ls_chain_create(config, &chain));
-    const ls_status st = plan_chain(m, &chain, in);
-    ls_chain_free(&chain);
+    ls_sequence sequence;
+    LS_TRY(ls_sequence_create(config, &sequence));
+    const ls_status st = plan_sequence(m, &sequence, in);
+    ls_sequence_free(&sequence);
     return st;
 }
 

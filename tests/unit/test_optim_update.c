@@ -24,7 +24,7 @@ static ls_update_rule rule_of(const nn_config *config, const ls_update_span *spa
                             .span = span};
 }
 
-static const ls_update_step first_step = {1, 0.25, 1};
+static const ls_update_step first_step = {1, 0.25, 1, 0, NULL};
 
 static void begin(void) {
     memset(slot, 0, sizeof slot);
@@ -37,7 +37,7 @@ static void begin(void) {
  * left out is some 1e-2. */
 static void penalty_and_clipping(void **state) {
     (void)state;
-    static const ls_update_span span = {N, 0.5, true, true};
+    static const ls_update_span span = {N, 0.5, 0, true, true};
     nn_config config = nn_config_of("optimizer: sgd");
     ls_update_rule rule = rule_of(&config, &span);
     const ls_update_piece piece = piece_of(&span, 0, N);
@@ -63,7 +63,7 @@ static void penalty_and_clipping(void **state) {
 
 static void not_penalised_and_frozen(void **state) {
     (void)state;
-    static const ls_update_span biases = {N, 1, false, false}, frozen = {N, 0, true, true};
+    static const ls_update_span biases = {N, 1, 0, false, false}, frozen = {N, 0, 0, true, true};
     static float plain[N], before[N];
     nn_config config = nn_config_of("optimizer: adam");
     ls_update_rule rule = rule_of(&config, &biases);
@@ -89,7 +89,7 @@ static void not_penalised_and_frozen(void **state) {
 /* In stretches, and in two parts, it is the same update to the last bit. */
 static void parts_do_not_matter(void **state) {
     (void)state;
-    static const ls_update_span span = {N, 1, true, true};
+    static const ls_update_span span = {N, 1, 0, true, true};
     static float whole[N], copy[N];
     nn_config config = nn_config_of("optimizer: {adam: {weight_decay: 0.1}}");
     ls_update_rule rule = rule_of(&config, &span);
@@ -160,7 +160,8 @@ static void lamb64(state64 *s, int t, bool is_matrix) {
 /* As a run takes them: all norms first. */
 static void layerwise_step(const ls_update_rule *rule, const ls_update_span *span, int t) {
     const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
-    const ls_update_step step = {(uint64_t)t, type->learning_rate(rule->optimizer->options), 1};
+    const ls_update_step step = {(uint64_t)t, type->learning_rate(rule->optimizer->options), 1, 0,
+                                 NULL};
     const ls_update_piece piece = piece_of(span, 0, N);
     double squares[2] = {0, 0};
     (void)ls_update_prepare(rule, &step, &piece, g);
@@ -174,7 +175,7 @@ static void check_layerwise(const char *yaml, void (*wanted)(state64 *, int, boo
     static state64 s;
     nn_config config = nn_config_of(yaml);
     for (int is_matrix = 0; is_matrix < 2; is_matrix++) {
-        const ls_update_span span = {N, 1, true, is_matrix};
+        const ls_update_span span = {N, 1, 0, true, is_matrix};
         const ls_update_rule rule = rule_of(&config, &span);
         assert_true(ls_update_needs_all(&rule) && ls_update_is_layerwise(&rule));
         begin();
@@ -209,7 +210,7 @@ static void lamb(void **state) {
 /* Weights that are 0 have no norm to go by. */
 static void no_norm(void **state) {
     (void)state;
-    static const ls_update_span span = {N, 1, true, true};
+    static const ls_update_span span = {N, 1, 0, true, true};
     static const char *const yaml[] = {"optimizer: lars", "optimizer: lamb"};
     for (size_t k = 0; k < 2; k++) {
         nn_config config = nn_config_of(yaml[k]);
@@ -223,7 +224,7 @@ static void no_norm(void **state) {
 static void spans(void **state) {
     (void)state;
     static const ls_update_span span[] = {
-        {16, 1, true, true}, {32, 1, false, false}, {4096, 0, true, true}};
+        {16, 1, 0, true, true}, {32, 1, 0, false, false}, {4096, 0, 0, true, true}};
     ls_update_rule rule = {.n_spans = 3, .span = span};
     static const struct {
         size_t at, span;

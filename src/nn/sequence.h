@@ -3,25 +3,25 @@
  * Why here: a config nests blocks of layers; a model does not. A block becomes the layer that it
  * begins with, those inside, and the layer that it ends with. Never plans a shape.
  */
-#ifndef LS_NN_CHAIN_H
-#define LS_NN_CHAIN_H
+#ifndef LS_NN_SEQUENCE_H
+#define LS_NN_SEQUENCE_H
 
 #include "lockstep/nn/layer.h"
 
-typedef struct ls_chain_link {
+typedef struct ls_sequence_link {
     const ls_layer_type *type;
     const void *options;
     char name[LS_LAYER_NAME_MAX]; /* see ls_layer */
     size_t partner;
-} ls_chain_link;
+} ls_sequence_link;
 
-typedef struct ls_chain {
+typedef struct ls_sequence {
     size_t count;
-    ls_chain_link *links;
-} ls_chain;
+    ls_sequence_link *links;
+} ls_sequence;
 
 /* Errors: ERR_CONFIG: no layers, blocks too deep; ERR_MEMORY. */
-ls_status ls_chain_create(const ls_choice_list *config, ls_chain *out) LS_MUST_CHECK;
-void ls_chain_free(ls_chain *chain);
+ls_status ls_sequence_create(const ls_choice_list *config, ls_sequence *out) LS_MUST_CHECK;
+void ls_sequence_free(ls_sequence *sequence);
 
 #endif
