@@ -2,9 +2,12 @@
  *
  * A step has no gradient: its derivative is 0 wherever there is one. As the last layer it hands the
  * loss's gradient on as it is, as though it were linear. With one output and `loss: {mse: 0.5}`
- * that is y - t, so that a step of sgd over one sample is Rosenblatt's rule (1958): w += lr (t - y)
- * x, b += lr (t - y); over more samples it is the mean of their rules, with more outputs a k-th of
- * each output's. Before trained weights the model refuses it (src/nn/model.c), but for inputs. */
+ * that is y - t, so that a step of sgd over one sample is Rosenblatt's rule (1958),
+ *
+ *     w += lr (t - y) x, b += lr (t - y),
+ *
+ * over more samples the mean of their rules; of k outputs each learns at a k-th of the rate. Behind
+ * trained weights and before other layers the model refuses it (src/nn/model.c). */
 #include <string.h>
 
 #include "layers.h"
