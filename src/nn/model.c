@@ -52,13 +52,6 @@ static ls_status check_last(const ls_model *m, const ls_loss_type *loss) {
                    "leave %s out%s%s", name, in_place, instead);
 }
 
-/* Names the layer in front of a failure. */
-static ls_status fail_in_layer(ls_status st, const ls_layer *l) {
-    char where[LS_LAYER_NAME_MAX + 8];
-    (void)snprintf(where, sizeof where, "model.%s", l->name);
-    return ls_fail_in(st, where);
-}
-
 static ls_status check_block(const ls_model *m, const ls_layer *end) {
     const size_t in = m->layers[end->partner].in_size;
     if (end->out_size == in)
@@ -78,14 +71,15 @@ static ls_status plan_layer(ls_model *m, size_t i, const ls_sequence_link *link,
     l->index = (uint32_t)i;
     l->partner = link->partner;
     memcpy(l->name, link->name, sizeof l->name);
+    memcpy(l->path, link->path, sizeof l->path);
     l->in = *in;
-    LS_TRY(fail_in_layer(l->type->plan(l->options, in, &m->plans[i]), l));
+    LS_TRY(ls_fail_in(l->type->plan(l->options, in, &m->plans[i]), l->path));
     l->out = m->plans[i].out;
     l->in_size = ls_shape_size(&l->in);
     l->out_size = ls_shape_size(&l->out);
     l->n_params = m->plans[i].n_params;
     m->n_params += l->n_params;
-    return l->partner < i ? fail_in_layer(check_block(m, l), l) : LS_OK;
+    return l->partner < i ? ls_fail_in(check_block(m, l), l->path) : LS_OK;
 }
 
 /* What is no matrix is one row. */
@@ -256,7 +250,7 @@ static ls_status check_step(const ls_model *m, size_t i, const ls_choice *loss) 
 
 static ls_status check_steps(const ls_model *m, const ls_choice *loss) {
     for (size_t i = 0; i < m->n_layers; i++)
-        LS_TRY(fail_in_layer(check_step(m, i, loss), &m->layers[i]));
+        LS_TRY(ls_fail_in(check_step(m, i, loss), m->layers[i].path));
     return LS_OK;
 }
 
@@ -275,7 +269,7 @@ static ls_status plan_model(ls_model *m, const ls_choice_list *config, const ls_
                        m->n_params == 0 ? "add a layer such as `- dense: {units: 10}`"
                                         : "leave out `frozen: true` of one at least");
     LS_TRY(check_steps(m, loss));
-    LS_TRY(fail_in_layer(check_last(m, ls_loss_type_of(loss)), &m->layers[m->n_active - 1]));
+    LS_TRY(ls_fail_in(check_last(m, ls_loss_type_of(loss)), m->layers[m->n_active - 1].path));
     LS_TRY(ls_alloc(m->n_params, sizeof *m->params, "model", &m->params));
     place_params(m);
     LS_TRY(cut_blocks(m));

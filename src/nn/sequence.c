@@ -24,35 +24,52 @@ static size_t count(const ls_choice_list *layers) {
     return n;
 }
 
-/* Appends a link whose name is "<prefix><i>_<type>". */
-static ls_status add(ls_sequence *sequence, const char *prefix, size_t i, const ls_layer_type *type,
+/* Where a list of layers is: in front of their names and paths. */
+typedef struct place {
+    char name[LS_LAYER_NAME_MAX + 8], path[LS_LAYER_PATH_MAX + 32];
+} place;
+
+/* Appends a link, the i-th layer of a list. */
+static ls_status add(ls_sequence *sequence, const place *at, size_t i, const ls_layer_type *type,
                      const void *options) {
     ls_sequence_link *link = &sequence->links[sequence->count];
     *link = (ls_sequence_link){.type = type, .options = options, .partner = sequence->count};
-    const int length =
-        snprintf(link->name, sizeof link->name, "%s%zu_%s", prefix, i, type->row.name);
-    if (length < 0 || (size_t)length >= sizeof link->name)
-        return ls_fail(LS_ERR_CONFIG, "model", "blocks are too deep at %s", link->name);
+    const int name =
+        snprintf(link->name, sizeof link->name, "%s%zu_%s", at->name, i, type->row.name);
+    const int path = snprintf(link->path, sizeof link->path, "%s.%zu", at->path, i);
+    if (name < 0 || (size_t)name >= sizeof link->name || path < 0 ||
+        (size_t)path >= sizeof link->path)
+        return ls_fail(LS_ERR_CONFIG, link->path, "blocks in blocks, too deep");
     sequence->count++;
     return LS_OK;
 }
 
-static ls_status lay_out(ls_sequence *sequence, const char *prefix, const ls_choice_list *layers) {
+static ls_status lay_out(ls_sequence *sequence, const place *at, const ls_choice_list *layers);
+
+/* What is between a block's begin, the last link so far, and its end. */
+static ls_status lay_out_inside(ls_sequence *sequence, const ls_choice_list *inner) {
+    const ls_sequence_link *begin = &sequence->links[sequence->count - 1];
+    place within;
+    if (inner->count == 0)
+        return ls_fail(LS_ERR_CONFIG, begin->path, "%s has no layers", begin->type->row.name);
+    (void)snprintf(within.name, sizeof within.name, "%s_", begin->name);
+    (void)snprintf(within.path, sizeof within.path, "%s.%s.layers", begin->path,
+                   begin->type->row.name);
+    return lay_out(sequence, &within, inner);
+}
+
+static ls_status lay_out(ls_sequence *sequence, const place *at, const ls_choice_list *layers) {
     for (size_t i = 0; i < layers->count; i++) {
         const ls_choice *layer = &layers->items[i];
         const ls_layer_type *type = type_of(layer);
         const ls_choice_list *inner = inside(layer);
         const size_t begin = sequence->count;
-        LS_TRY(add(sequence, prefix, i, type, layer->options));
+        LS_TRY(add(sequence, at, i, type, layer->options));
         if (inner == NULL)
             continue;
-        char within[LS_LAYER_NAME_MAX + 1];
-        (void)snprintf(within, sizeof within, "%s_", sequence->links[begin].name);
-        if (inner->count == 0)
-            return ls_fail(LS_ERR_CONFIG, sequence->links[begin].name, "it has no layers");
-        LS_TRY(lay_out(sequence, within, inner));
+        LS_TRY(lay_out_inside(sequence, inner));
         sequence->links[begin].partner = sequence->count;
-        LS_TRY(add(sequence, prefix, i, type->end, layer->options));
+        LS_TRY(add(sequence, at, i, type->end, layer->options));
         sequence->links[sequence->count - 1].partner = begin;
     }
     return LS_OK;
@@ -63,7 +80,7 @@ ls_status ls_sequence_create(const ls_choice_list *config, ls_sequence *out) {
     if (config->count == 0)
         return ls_fail(LS_ERR_CONFIG, "model", "it has no layers");
     LS_TRY(ls_alloc(count(config), sizeof *out->links, "model", &out->links));
-    const ls_status st = lay_out(out, "", config);
+    const ls_status st = lay_out(out, &(place){"", "model"}, config);
     if (st != LS_OK)
         ls_sequence_free(out);
     return st;

@@ -11,7 +11,8 @@
 typedef struct ls_sequence_link {
     const ls_layer_type *type;
     const void *options;
-    char name[LS_LAYER_NAME_MAX]; /* see ls_layer */
+    /* See ls_layer. */
+    char name[LS_LAYER_NAME_MAX], path[LS_LAYER_PATH_MAX];
     size_t partner;
 } ls_sequence_link;
 

@@ -111,7 +111,7 @@ class UpdateParity(WholeBatches):
                             for a, b in zip(wanted, plain))
                 self.assertGreater(moved, 1e-3, name)
             for batch, about_batch in BATCHES.items():
-                for strategy, ranks in (("data", 1), ("data", 3), ("features", 1), ("features", 2)):
+                for strategy, ranks in (("data", 1), ("data", 3), ("features", 2)):
                     got = self.lockstep(lines, about.get("first", ""), about_batch, strategy, ranks)
                     for i, (a, b) in enumerate(zip(got, wanted)):
                         self.assert_close(a, b, 1e-5, f"{name}, {batch}, {strategy}, {ranks} ranks, "

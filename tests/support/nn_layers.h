@@ -26,7 +26,11 @@ static const struct layer_example {
     {"softmax", "softmax"},
     {"layer_norm", "layer_norm"},
     {"layer_norm", "{layer_norm: {eps: 0.25, affine: false}}"},
+    {"batch_norm", "{batch_norm: {eps: 0.5}}"},
+    {"batch_norm", "{batch_norm: {eps: 0.25, affine: false}}"},
+    {"batch_norm", "{batch_norm: {frozen: true}}"},
     {"dropout", "{dropout: {rate: 0.4}}"},
+    {"residual", "{residual: {layers: [tanh]}}"},
     {"gaussian_noise", "{gaussian_noise: {std: 0.5}}"},
     {"multiplicative_noise", "{multiplicative_noise: 0.5}"},
 };

@@ -100,11 +100,42 @@ static void check_tiles(layer_check *k, const ls_model *m) {
     l->type->backward(l, &k->pass, &k->io);
     for (size_t p = 0; p < m->n_params; p++)
         for (size_t q = 0; q < l->n_params; q++)
-            if (m->params[p].offset == l->offset[q])
+            if (m->params[p].offset == l->offset[q] && m->params[p].lr_scale > 0)
                 assert_memory_equal((m->params[p].rank == 2 ? other : root) + l->offset[q],
                                     k->gradient + l->offset[q], m->params[p].count * sizeof(float));
     ls_free(other);
     ls_free(root);
+}
+
+/* What running statistics of batch_norm move to, times the rows: over lanes of more than one row
+ * the sums of x, or of squared distances from the lane's mean by rows - 1, times the rows. Seven
+ * sums of numbers up to 1.5, or of squares up to 2.3, in float32: 1e-5. */
+static void check_running(const layer_check *k, const ls_param *param, const float *g) {
+    const size_t n = k->layer->out_size;
+    const bool of_squares = strstr(param->name, "variance") != NULL;
+    for (size_t j = 0; j < n; j++) {
+        double want = 0;
+        for (size_t s = 0; s < LANES; s++) {
+            const size_t first = first_row[s], end = first_row[s + 1];
+            const double rows = (double)(end - first);
+            double mean = 0, squares = 0;
+            for (size_t r = first; r < end; r++)
+                mean += (double)k->x[r * n + j] / rows;
+            for (size_t r = first; r < end; r++)
+                squares += pow((double)k->x[r * n + j] - mean, 2);
+            want += !of_squares ? rows * mean : rows > 1 ? squares * rows / (rows - 1) : 0;
+        }
+        if (!(fabs((double)g[j] - want) <= 1e-5))
+            fail_msg("%s[%zu]: sum %.9g, wanted %.9g", param->name, j, (double)g[j], want);
+    }
+}
+
+static void check_param(layer_check *k, const ls_param *param) {
+    float *w = k->weights + param->offset, *g = k->gradient + param->offset;
+    if (param->running > 0 && param->lr_scale > 0)
+        check_running(k, param, g);
+    else if (param->lr_scale > 0)
+        check_gradient(param->name, layer_objective, k, w, g, param->count);
 }
 
 static ls_pass pass_of(const ls_lanes *lanes) {
@@ -140,6 +171,9 @@ static void check_layer(const ls_model *m, size_t index) {
     fill_off_kinks(k.x, ROWS * l->in_size, 1);
     fill_off_kinks(k.c, ROWS * l->out_size, 2);
     fill_off_kinks(k.weights, m->slab_floats, 3);
+    for (size_t p = 0; p < m->n_params; p++) /* a variance is positive */
+        for (size_t i = 0; m->params[p].running > 0 && i < m->params[p].count; i++)
+            k.weights[m->params[p].offset + i] = fabsf(k.weights[m->params[p].offset + i]);
     for (size_t i = 0; i < m->slab_floats; i++)
         k.gradient[i] = NAN; /* it is written, not added to */
     (void)layer_objective(&k);
@@ -151,8 +185,7 @@ static void check_layer(const ls_model *m, size_t index) {
     for (size_t p = 0; p < m->n_params; p++)
         for (size_t q = 0; q < l->n_params; q++)
             if (m->params[p].offset == l->offset[q])
-                check_gradient(m->params[p].name, layer_objective, &k, k.weights + l->offset[q],
-                               k.gradient + l->offset[q], m->params[p].count);
+                check_param(&k, &m->params[p]);
     k.io.dx = NULL; /* not wanted */
     l->type->backward(l, &k.pass, &k.io);
     check_tiles(&k, m);

@@ -89,6 +89,7 @@ static const struct {
     {"uniform", "uniform", UNIFORM, 0.0025 / 3},
     {"constant", "{constant: -1.5}", OTHER, 0},
     {"zeros", "zeros", OTHER, 0},
+    {"ones", "ones", OTHER, 0},
     {"values", "", OTHER, 0},
 };
 

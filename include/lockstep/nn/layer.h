@@ -31,6 +31,7 @@ size_t ls_shape_size(const ls_shape *shape);
 
 #define LS_LAYER_PARAMS_MAX 4
 #define LS_LAYER_NAME_MAX 48
+#define LS_LAYER_PATH_MAX 96
 
 /* How a layer's parameters are trained, beside what the config says of all. */
 typedef struct ls_param_training {
@@ -101,6 +102,7 @@ typedef struct ls_layer {
     uint32_t index;               /* in the model, from 0 */
     char name[LS_LAYER_NAME_MAX]; /* "0_dense": its place in the config and its type; inside of a
                                      block "2_residual_0_dense" */
+    char path[LS_LAYER_PATH_MAX]; /* its place in the config: "model.0" */
     size_t partner; /* the layer that ends the block which this one begins, or the other way round;
                        else itself */
     ls_shape in, out;

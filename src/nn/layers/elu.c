@@ -60,6 +60,7 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_elu = {
     .row = {"elu", "x above 0, else alpha (exp(x) - 1)", options, sizeof(elu_options), "alpha"},
     .columns = LS_COLUMNS_APART,
+    .range = "above -alpha",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

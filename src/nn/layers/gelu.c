@@ -53,6 +53,7 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_gelu = {
     .row = {.name = "gelu", .help = "x times the normal distribution function of x"},
     .columns = LS_COLUMNS_APART,
+    .range = "from -0.17 on",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

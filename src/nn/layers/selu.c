@@ -25,6 +25,7 @@ const ls_layer_type ls_layer_selu = {
     .row = {.name = "selu",
             .help = "elu with the factors that keep mean 0 and variance 1 (init: lecun_normal)"},
     .columns = LS_COLUMNS_APART,
+    .range = "above -1.76",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

@@ -49,6 +49,7 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_softplus = {
     .row = {.name = "softplus", .help = "ln(1 + exp(x))"},
     .columns = LS_COLUMNS_APART,
+    .range = "above 0",
     .loops = &loops,
     .plan = ls_layer_plan_same,
     .forward = ls_elementwise_forward,

@@ -49,6 +49,7 @@ const ls_layer_type ls_layer_threshold = {
             "perceptron",
             options, sizeof(threshold_options), "at"},
     .columns = LS_COLUMNS_APART,
+    .range = "0 and 1",
     .is_step = true,
     .loops = &loops,
     .plan = ls_layer_plan_same,
