@@ -7,6 +7,7 @@ has a table of comes from the program, with values for its options from GIVEN.
 pairs.py makes rows of it, a few more than the product of the numbers of values of the two longest
 factors; a row costs two runs, about half a second each.
 """
+import itertools
 import re
 
 import experiments
@@ -41,8 +42,9 @@ IMPOSSIBLE = [
 IMPOSSIBLE += [({"front": front, "strategy": "features"}, "elementwise") for front in
                ("layer_norm", "layer_norm+", "batch_norm", "batch_norm+", "residual")]
 
-# Factors whose values need not meet: initialisers are done before the first of these begins.
-APART = [("init", name) for name in ("front", "layer", "transform", "optimizer", "loss")]
+# Factors whose values need not meet: the tables of what comes one after the other in a run. What meets
+# them all is how a run is shared out.
+APART = list(itertools.combinations(("transform", "front", "init", "layer", "loss", "optimizer"), 2))
 
 
 class Factor:
