@@ -23,7 +23,7 @@ GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [
          "value": 0.01, "lr": 0.01, "scale": 0.002}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
-ELSEWHERE = {"data.layout": "test_evaluate.py"}
+ELSEWHERE = {"data.layout": "test_evaluate.py", "train.early_stopping.mode": "test_train_again.py"}
 
 # Pairs that the program refuses, and what it says: the test asks it.
 IMPOSSIBLE = [
