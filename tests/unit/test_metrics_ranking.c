@@ -2,7 +2,6 @@
  * the definitions by pairs. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lockstep/metrics/columns.h"
 #include "lockstep/metrics/ranking.h"
@@ -61,7 +60,7 @@ static void order_of_many(void **state) {
     ls_order_free(&o);
 }
 
-/* Scores  0.9 0.8 0.7 0.7 0.6 0.3 of rows  1 0 1 0 1 0: of nine pairs 6 are in order, one tied. */
+/* Scores  0.9 0.8 0.7 0.7 0.6 0.3 of rows  1 0 1 0 1 0: of nine pairs five are in order, one is tied. */
 static const float score[] = {0.7f, 0.3f, 0.9f, 0.6f, 0.8f, 0.7f};
 static const uint8_t truth[] = {1, 0, 1, 1, 0, 0};
 
@@ -80,7 +79,7 @@ static void curve(void **state) {
         assert_true(c.counts.predicted == want[i].predicted && c.counts.hits == want[i].hits);
     }
     assert_int_equal(i, 5);
-    near(ls_auc(&o, truth), 6.5 / 9);
+    near(ls_auc(&o, truth), 5.5 / 9);
     near(ls_average_precision(&o, truth), (1 + 2 / 4.0 + 3 / 5.0) / 3);
     ls_order_free(&o);
 }

@@ -1,6 +1,5 @@
 /* Sums over rows against values worked out by hand, and at extreme outputs. */
 #include <math.h>
-#include <string.h>
 
 #include "lockstep/metrics/metrics.h"
 #include "unit.h"
