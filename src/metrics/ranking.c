@@ -49,8 +49,8 @@ double ls_average_precision(const ls_order *order, const uint8_t *truth) {
 
 /* ---- the best threshold ---- */
 
-/* Youden's J (1950): the ROC curve's height above the diagonal, recall - false positive rate. As one
- * quotient of whole numbers, so that equal values are equal numbers. */
+/* Youden's J (1950): the ROC curve's height above the diagonal, recall - false positive rate. As
+ * one quotient of whole numbers, so that equal values are equal numbers. */
 static double youden(const ls_counts *c, double rows) {
     const double others = rows - c->actual, mistakes = c->predicted - c->hits;
     return (c->hits * others - mistakes * c->actual) / (c->actual * others);

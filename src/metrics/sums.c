@@ -57,28 +57,59 @@ static size_t bin_of(float confidence) {
     return place > 0 ? (size_t)fmin(place, (double)LS_BINS - 1) : 0;
 }
 
-static void add_probabilities(const ls_problem *problem, size_t n_outputs, const float *z,
-                              const float *p, int32_t label, int32_t predicted, double *sums) {
-    double *bin = sums + LS_SUM_BIN + bin_of(p[predicted]) * LS_BIN_NUMBERS;
-    sums[LS_SUM_LOG_LOSS] += log_loss(problem->n, n_outputs, z, label);
-    sums[LS_SUM_BRIER] += brier(problem->n, p, label);
+/* What costs time of a row: threads share it, and the sums go in row order. */
+typedef struct row {
+    size_t place;
+    double log_loss, brier;
+} row;
+
+enum { ROWS_AT_ONCE = 256 };
+
+static row look_at(const ls_problem *problem, size_t n_outputs, const float *z, const float *p,
+                   int32_t label) {
+    row r = {0};
+    if (n_outputs == problem->n)
+        r.place = place_of(n_outputs, z, label);
+    if (problem->probabilities) {
+        r.log_loss = log_loss(problem->n, n_outputs, z, label);
+        r.brier = brier(problem->n, p, label);
+    }
+    return r;
+}
+
+static void add(const ls_problem *problem, const row *r, float confidence, bool right,
+                double *sums) {
+    double *bin = sums + LS_SUM_BIN + bin_of(confidence) * LS_BIN_NUMBERS;
+    sums[LS_SUM_CORRECT] += right;
+    sums[LS_SUM_TOP3] += r->place < 3;
+    sums[LS_SUM_TOP5] += r->place < 5;
+    if (!problem->probabilities)
+        return;
+    sums[LS_SUM_LOG_LOSS] += r->log_loss;
+    sums[LS_SUM_BRIER] += r->brier;
     bin[LS_BIN_ROWS]++;
-    bin[LS_BIN_CONFIDENCE] += (double)p[predicted];
-    bin[LS_BIN_CORRECT] += label == predicted;
+    bin[LS_BIN_CONFIDENCE] += (double)confidence;
+    bin[LS_BIN_CORRECT] += right;
+}
+
+static void add_some(const ls_problem *problem, size_t rows, size_t n_outputs, const float *z,
+                     const float *p, const int32_t *label, const int32_t *predicted, double *sums) {
+    const size_t n = problem->n;
+    row seen[ROWS_AT_ONCE];
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < rows; r++)
+        seen[r] = look_at(problem, n_outputs, z + r * n_outputs, p + r * n, label[r]);
+    for (size_t r = 0; r < rows; r++)
+        add(problem, &seen[r], p[r * n + (size_t)predicted[r]], label[r] == predicted[r], sums);
 }
 
 void ls_sums_add_classes(const ls_problem *problem, size_t rows, size_t n_outputs, const float *z,
                          const float *p, const int32_t *label, const int32_t *predicted,
                          double *sums) {
-    for (size_t r = 0; r < rows; r++, z += n_outputs, p += problem->n) {
-        sums[LS_SUM_CORRECT] += label[r] == predicted[r];
-        if (n_outputs == problem->n) {
-            const size_t place = place_of(n_outputs, z, label[r]);
-            sums[LS_SUM_TOP3] += place < 3;
-            sums[LS_SUM_TOP5] += place < 5;
-        }
-        if (problem->probabilities)
-            add_probabilities(problem, n_outputs, z, p, label[r], predicted[r], sums);
+    for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
+        const size_t some = rows - first < ROWS_AT_ONCE ? rows - first : ROWS_AT_ONCE;
+        add_some(problem, some, n_outputs, z + first * n_outputs, p + first * problem->n,
+                 label + first, predicted + first, sums);
     }
 }
 

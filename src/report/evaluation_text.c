@@ -1,5 +1,6 @@
 /* An evaluation as lines. Why here: see lockstep/report/evaluation.h. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lockstep/report/evaluation.h"

@@ -185,8 +185,8 @@ ls_status ls_assessment_column(ls_comm *comm, ls_assessment *a, size_t j, const 
                                ls_column_room **room) {
     const ls_problem *problem = &a->facts.problem;
     const ls_targets targets = ls_blocks_targets(a->blocks, 0);
-    size_t first, rows = rows_of_share(a, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm),
-                                       &first);
+    size_t first,
+        rows = rows_of_share(a, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm), &first);
     for (size_t r = 0; r < rows; r++)
         a->column[first + r] = a->p[r * problem->n + j];
     LS_TRY(gather_rows(comm, a, a->column));

@@ -29,8 +29,8 @@ static ls_status fill(const ls_apply *a, ls_evaluation *out) {
     snprintf(out->checkpoint, sizeof out->checkpoint, "%s", a->path);
     snprintf(out->data, sizeof out->data, "%s", a->ds->path);
     out->samples = a->n;
-    LS_TRY(ls_strings_copy(t->target == LS_TARGET_CLASSES ? &t->classes : &t->targets,
-                           &out->names));
+    LS_TRY(
+        ls_strings_copy(t->target == LS_TARGET_CLASSES ? &t->classes : &t->targets, &out->names));
     return count_pairs(a, out);
 }
 
@@ -49,8 +49,9 @@ static ls_status check_threshold(const ls_evaluate_request *request, const ls_pr
             ls_fail(LS_ERR_USAGE, "--threshold", "'%s' is no criterion", request->threshold),
             request->threshold, names, n, "the criteria");
     if (problem->kind != LS_FOR_TWO)
-        return ls_fail(LS_ERR_USAGE, "--threshold", "a threshold is between two classes, this "
-                                                    "model has %s",
+        return ls_fail(LS_ERR_USAGE, "--threshold",
+                       "a threshold is between two classes, this "
+                       "model has %s",
                        problem->kind == LS_FOR_MANY ? "another number of them" : "none");
     return LS_OK;
 }
@@ -89,8 +90,8 @@ static ls_status evaluate(ls_comm *comm, const ls_evaluate_request *request, ls_
     const ls_problem problem = ls_problem_of(a->t, a->ds);
     LS_TRY(ls_agree(comm, check_request(request, a, &problem, &criterion)));
     ls_comm_activity(comm, "evaluation");
-    LS_TRY(ls_assessment_create(comm, a->t, a->ds, a->row, a->n, a->blocks, true,
-                                &out->assessment));
+    LS_TRY(
+        ls_assessment_create(comm, a->t, a->ds, a->row, a->n, a->blocks, true, &out->assessment));
     LS_TRY(ls_assess(comm, out->assessment, &facts));
     out->facts = *facts;
     LS_TRY(ls_agree(comm, fill(a, out)));

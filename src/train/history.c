@@ -115,6 +115,13 @@ static int column_width(const ls_metric *m) {
     return (int)strlen("val_") + (name > 8 ? (int)name : 8);
 }
 
+static void print_value(ls_buffer *b, int width, double value) {
+    if (isnan(value))
+        ls_buffer_addf(b, "  %-*s", width, "-");
+    else
+        ls_buffer_addf(b, "  %-*.5g", width, value);
+}
+
 void ls_history_header(const ls_run *run) {
     ls_buffer b = {0};
     ls_buffer_addf(&b, "%5s  %10s", "epoch", "train_loss");
@@ -137,7 +144,7 @@ void ls_history_print(const ls_run *run, const ls_epoch_record *r) {
         ls_buffer_addf(&b, "  %9.4f", r->train_accuracy);
     for (const ls_metric *m = ls_metrics; r->val != NULL && m->name != NULL; m++)
         if (is_told(run, m, LS_METRIC_SCREEN))
-            ls_buffer_addf(&b, "  %-*.5g", column_width(m), m->value(m, r->val));
+            print_value(&b, column_width(m), m->value(m, r->val));
     ls_buffer_addf(&b, "  %9s  %8s%s", ls_print_count((uint64_t)r->rows_per_s, rate),
                    ls_print_duration(r->seconds, time), r->best ? "  *" : "");
     if (b.status == LS_OK)

@@ -16,11 +16,11 @@ static void stars_and_quasars(void **state) {
     (void)state;
     const double rows = 101000;
     const ls_counts quasars = {1000, 1900, 900}, stars = {100000, 99100, 99000};
-    near(ls_recall(&quasars, rows), 0.9);                /* completeness */
-    near(ls_false_positive_rate(&quasars, rows), 0.01);  /* stars mistaken */
+    near(ls_recall(&quasars, rows), 0.9);               /* completeness */
+    near(ls_false_positive_rate(&quasars, rows), 0.01); /* stars mistaken */
     near(ls_contamination(&quasars, rows), 1000 / 1900.0);
     assert_true(fabs(ls_contamination(&quasars, rows) - 0.53) < 0.005); /* as it is printed */
-    near(ls_precision(&quasars, rows), 900 / 1900.0);    /* purity */
+    near(ls_precision(&quasars, rows), 900 / 1900.0);                   /* purity */
     near(ls_specificity(&quasars, rows), 0.99);
     near(ls_f1(&quasars, rows), 1800 / 2900.0);
     /* What is not one is the other. */
@@ -91,7 +91,8 @@ static void means(void **state) {
 /* Where there is nothing to divide by there is no value. */
 static void without_value(void **state) {
     (void)state;
-    const ls_counts no_rows = {0, 2, 0}, never_said = {2, 0, 0}, all = {5, 5, 5}, nothing = {0, 0, 0};
+    const ls_counts no_rows = {0, 2, 0}, never_said = {2, 0, 0}, all = {5, 5, 5},
+                    nothing = {0, 0, 0};
     assert_true(isnan(ls_recall(&no_rows, 5)) && ls_precision(&no_rows, 5) == 0);
     assert_true(isnan(ls_precision(&never_said, 5)) && isnan(ls_contamination(&never_said, 5)));
     assert_true(ls_f1(&never_said, 5) == 0 && isnan(ls_f1(&nothing, 5)));
@@ -125,8 +126,10 @@ static void table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stars_and_quasars), cmocka_unit_test(stars_and_quasars_by_rows),
-        cmocka_unit_test(means),             cmocka_unit_test(without_value),
+        cmocka_unit_test(stars_and_quasars),
+        cmocka_unit_test(stars_and_quasars_by_rows),
+        cmocka_unit_test(means),
+        cmocka_unit_test(without_value),
         cmocka_unit_test(table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ static void order_of_many(void **state) {
     ls_order_free(&o);
 }
 
-/* Scores  0.9 0.8 0.7 0.7 0.6 0.3 of rows  1 0 1 0 1 0: of nine pairs five are in order, one is tied. */
+/* Scores  0.9 0.8 0.7 0.7 0.6 0.3 of rows  1 0 1 0 1 0: of nine pairs five are in order, one is
+ * tied. */
 static const float score[] = {0.7f, 0.3f, 0.9f, 0.6f, 0.8f, 0.7f};
 static const uint8_t truth[] = {1, 0, 1, 1, 0, 0};
 

@@ -24,7 +24,7 @@ static void classes(void **state) {
     (void)state;
     const ls_problem problem = {LS_FOR_MANY, 4, true};
     const float z[] = {2, 0, 0, 0, 1, 2, 0, 0, 3, 2, 1, 0, 0, 0, 0, 0};
-    const float p[] = {0.5f, 0.25f, 0.25f, 0, 0.25f, 0.5f, 0.25f, 0,
+    const float p[] = {0.5f, 0.25f, 0.25f, 0, 0.25f, 0.5f,  0.25f, 0,
                        1,    0,     0,     0, 0.25f, 0.25f, 0.25f, 0.25f};
     const int32_t label[] = {0, 0, 3, 2}, predicted[] = {0, 1, 0, 0};
     double sums[WIDTH] = {0};

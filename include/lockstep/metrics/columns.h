@@ -15,8 +15,8 @@
 
 /* Each NAN where it has no value, and where it is not of the kind of problem. */
 typedef struct ls_column {
-    double auc, average_precision;                  /* classes, flags */
-    double pearson, spearman, explained_variance;   /* values */
+    double auc, average_precision;                /* classes, flags */
+    double pearson, spearman, explained_variance; /* values */
 } ls_column;
 
 typedef struct ls_column_room {

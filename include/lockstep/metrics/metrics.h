@@ -2,8 +2,8 @@
  *
  * A row says what a metric is called, for which problems it is, whether more of it is better, what
  * it needs, and how it follows from the facts of all rows. `lockstep evaluate`, the records of
- * epochs and early stopping go by the table, so that a new metric is one row (src/metrics/metrics.c)
- * and its function.
+ * epochs and early stopping go by the table, so that a new metric is one row
+ * (src/metrics/metrics.c) and its function.
  *
  * Why here: one definition for training and evaluation. Knows neither ranks nor files: who calls
  * has summed over all ranks.

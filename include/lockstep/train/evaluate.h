@@ -1,7 +1,7 @@
 /* Evaluation: the metrics of a trained model on the rows of a dataset.
  *
- * Why here: what `lockstep evaluate` does, as one call. Prints nothing: lockstep/report/evaluation.h
- * makes text of the result.
+ * Why here: what `lockstep evaluate` does, as one call. Prints nothing:
+ * lockstep/report/evaluation.h makes text of the result.
  */
 #ifndef LS_TRAIN_EVALUATE_H
 #define LS_TRAIN_EVALUATE_H
@@ -32,7 +32,7 @@ typedef struct ls_evaluate_request {
 typedef struct ls_best {
     const ls_criterion *criterion; /* NULL: not asked for */
     double threshold;              /* NAN: the criterion has no value */
-    ls_counts counts;              /* of the second class, rows at or above the threshold being it */
+    ls_counts counts; /* of the second class, rows at or above the threshold being it */
 } ls_best;
 
 typedef struct ls_evaluation {
