@@ -6,6 +6,7 @@
 #ifndef LS_TRAIN_RUN_H
 #define LS_TRAIN_RUN_H
 
+#include "assess.h"
 #include "blocks.h"
 #include "deadline.h"
 #include "diagnose.h"
@@ -99,9 +100,10 @@ struct ls_run {
     size_t *message_bytes; /* [ranks] */
     ls_step_times times;   /* of this epoch's steps */
 
-    ls_blocks *val; /* NULL where there are no validation rows */
-    double *spread; /* [targets] of the validation rows, or NULL */
-    double *score;  /* [width] room for a validation */
+    ls_problem problem;
+    const ls_metric *monitor; /* that the best epoch is told by */
+    ls_blocks *val;           /* NULL where there are no validation rows */
+    ls_assessment *validation;
 
     ls_run_dir dir;
     char *resumed_from; /* path of the checkpoint, or NULL */
@@ -150,7 +152,7 @@ ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 /* history.c: metrics.jsonl and the table on the screen. */
 struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
-    const double *val_score;           /* NULL: none */
+    const ls_facts *val;               /* NULL: none */
     double seconds, rows_per_s;
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
     double read_wait_s;     /* for rows that are streamed, the mean over ranks */

@@ -176,10 +176,12 @@ static bool is_finished(const ls_run *run) {
 static void say_end(const ls_run *run) {
     const ls_train_state *s = &run->t->state;
     char time[32];
-    ls_note(run->log, "trained %llu epoch%s in %s; best %s %.6g in epoch %llu",
-            (unsigned long long)s->epoch, s->epoch == 1 ? "" : "s",
-            ls_print_duration(s->seconds, time), ls_trained_monitor(run->t), s->best_value,
-            (unsigned long long)s->best_epoch);
+    char best[128] = "";
+    if (s->best_epoch > 0)
+        snprintf(best, sizeof best, "; best %s %.6g in epoch %llu", ls_trained_monitor(run->t),
+                 s->best_value, (unsigned long long)s->best_epoch);
+    ls_note(run->log, "trained %llu epoch%s in %s%s", (unsigned long long)s->epoch,
+            s->epoch == 1 ? "" : "s", ls_print_duration(s->seconds, time), best);
     ls_note(run->log, "run directory: %s", run->dir.path);
 }
 

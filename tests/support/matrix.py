@@ -25,7 +25,7 @@ GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [
          "layers": ["tanh"]}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
-ELSEWHERE = {"data.layout": "test_evaluate.py"}
+ELSEWHERE = {"data.layout": "test_evaluate.py", "train.early_stopping.mode": "test_train_again.py"}
 
 # What losses of values need: targets that counts can be, and as many outputs.
 VALUES = {"data.y": "/values", "model.last": dense(2)}

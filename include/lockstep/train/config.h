@@ -70,9 +70,13 @@ typedef struct ls_config_clip {
     double value, norm;
 } ls_config_clip;
 
+/* Which values of the monitored metric are better; AUTO: as the metric itself has it. */
+typedef enum ls_mode { LS_MODE_AUTO, LS_MODE_MIN, LS_MODE_MAX } ls_mode;
+
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
+    int mode; /* ls_mode */
     int64_t patience;
     double min_delta;
 } ls_config_stopping;
