@@ -5,32 +5,32 @@
 #include <string.h>
 
 /* 0 / 0 is NAN; nothing else is ever divided by 0 here. */
-double ls_precision(const ls_counts *c, double rows) {
+double ls_counts_precision(const ls_counts *c, double rows) {
     (void)rows;
     return c->hits / c->predicted;
 }
 
-double ls_recall(const ls_counts *c, double rows) {
+double ls_counts_recall(const ls_counts *c, double rows) {
     (void)rows;
     return c->hits / c->actual;
 }
 
-double ls_f1(const ls_counts *c, double rows) {
+double ls_counts_f1(const ls_counts *c, double rows) {
     (void)rows;
     return 2 * c->hits / (c->actual + c->predicted);
 }
 
-double ls_contamination(const ls_counts *c, double rows) {
+double ls_counts_contamination(const ls_counts *c, double rows) {
     (void)rows;
     return (c->predicted - c->hits) / c->predicted;
 }
 
-double ls_specificity(const ls_counts *c, double rows) {
+double ls_counts_specificity(const ls_counts *c, double rows) {
     double others = rows - c->actual;
     return (others - (c->predicted - c->hits)) / others;
 }
 
-double ls_false_positive_rate(const ls_counts *c, double rows) {
+double ls_counts_false_positive_rate(const ls_counts *c, double rows) {
     return (c->predicted - c->hits) / (rows - c->actual);
 }
 

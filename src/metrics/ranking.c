@@ -41,7 +41,7 @@ double ls_average_precision(const ls_order *order, const uint8_t *truth) {
     double sum = 0, hits = 0;
     size_t row;
     while (ls_curve_next(&c, &row)) {
-        sum += (c.counts.hits - hits) * ls_precision(&c.counts, c.rows);
+        sum += (c.counts.hits - hits) * ls_counts_precision(&c.counts, c.rows);
         hits = c.counts.hits;
     }
     return sum / c.counts.actual;
@@ -58,7 +58,7 @@ static double youden(const ls_counts *c, double rows) {
 
 const ls_criterion ls_criteria[] = {
     {"youden", youden},
-    {"f1", ls_f1},
+    {"f1", ls_counts_f1},
     {0},
 };
 

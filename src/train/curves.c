@@ -54,9 +54,9 @@ static ls_status write_column(writer *w, size_t j, const ls_strings *names, size
         else
             ls_buffer_addf(&line, "output%zu", j);
         put_number(&line, (double)p[row]);
-        put_number(&line, ls_false_positive_rate(&c.counts, c.rows));
-        put_number(&line, ls_recall(&c.counts, c.rows));
-        put_number(&line, ls_precision(&c.counts, c.rows));
+        put_number(&line, ls_counts_false_positive_rate(&c.counts, c.rows));
+        put_number(&line, ls_counts_recall(&c.counts, c.rows));
+        put_number(&line, ls_counts_precision(&c.counts, c.rows));
         ls_buffer_add(&line, "\n");
         LS_TRY(put(w, &line));
     }

@@ -75,7 +75,7 @@ static ls_status find_threshold(ls_comm *comm, const ls_criterion *criterion, ls
     size_t row = 0;
     if (criterion == NULL)
         return LS_OK;
-    out->best = (ls_best){criterion, NAN, {0}};
+    out->best = (ls_best){.criterion = criterion, .threshold = NAN};
     LS_TRY(ls_assessment_column(comm, out->assessment, 1, &p, &room));
     if (ls_order_sort(&room->order, out->samples, p) &&
         ls_best_threshold(&room->order, room->truth, criterion, &row, &out->best.counts))

@@ -196,7 +196,8 @@ class Metrics(lockstep_test.TestCase):
         fpr, tpr, thresholds = self.sk.roc_curve(y, p, drop_intermediate=False)
         precision, recall, lowest_first = self.sk.precision_recall_curve(y, p)
         f1 = np.nan_to_num(2 * precision * recall / (precision + recall))[:-1]
-        for name, values, at in (("youden", tpr - fpr, thresholds),
+        # The first of the curve's points is above all scores.
+        for name, values, at in (("youden", (tpr - fpr)[1:], thresholds[1:]),
                                  ("f1", f1[::-1], lowest_first[::-1])):
             self.check(("best", name), values.max())
             # Of several that are equal, up to their rounding, the highest.

@@ -16,16 +16,17 @@ static void stars_and_quasars(void **state) {
     (void)state;
     const double rows = 101000;
     const ls_counts quasars = {1000, 1900, 900}, stars = {100000, 99100, 99000};
-    near(ls_recall(&quasars, rows), 0.9);               /* completeness */
-    near(ls_false_positive_rate(&quasars, rows), 0.01); /* stars mistaken */
-    near(ls_contamination(&quasars, rows), 1000 / 1900.0);
-    assert_true(fabs(ls_contamination(&quasars, rows) - 0.53) < 0.005); /* as it is printed */
-    near(ls_precision(&quasars, rows), 900 / 1900.0);                   /* purity */
-    near(ls_specificity(&quasars, rows), 0.99);
-    near(ls_f1(&quasars, rows), 1800 / 2900.0);
+    near(ls_counts_recall(&quasars, rows), 0.9);               /* completeness */
+    near(ls_counts_false_positive_rate(&quasars, rows), 0.01); /* stars mistaken */
+    near(ls_counts_contamination(&quasars, rows), 1000 / 1900.0);
+    assert_true(fabs(ls_counts_contamination(&quasars, rows) - 0.53) <
+                0.005);                                      /* as it is printed */
+    near(ls_counts_precision(&quasars, rows), 900 / 1900.0); /* purity */
+    near(ls_counts_specificity(&quasars, rows), 0.99);
+    near(ls_counts_f1(&quasars, rows), 1800 / 2900.0);
     /* What is not one is the other. */
-    near(ls_recall(&stars, rows), ls_specificity(&quasars, rows));
-    near(ls_false_positive_rate(&stars, rows), 0.1);
+    near(ls_counts_recall(&stars, rows), ls_counts_specificity(&quasars, rows));
+    near(ls_counts_false_positive_rate(&stars, rows), 0.1);
 }
 
 /* The same from rows, through the table of metrics. */
@@ -73,15 +74,16 @@ static void means(void **state) {
     assert_true(c[1].actual == 2 && c[1].predicted == 3 && c[1].hits == 2);
     assert_true(c[2].actual == 0 && c[2].predicted == 1 && c[2].hits == 0);
     /* Over a and b alone: c has no rows. */
-    near(ls_mean_over_classes(c, 3, 5, ls_recall, LS_MEAN_MACRO), (1 / 3.0 + 1) / 2);
-    near(ls_mean_over_classes(c, 3, 5, ls_recall, LS_MEAN_WEIGHTED), 3 / 5.0);
-    near(ls_mean_over_classes(c, 3, 5, ls_precision, LS_MEAN_MACRO), (1 + 2 / 3.0) / 2);
-    near(ls_mean_over_classes(c, 3, 5, ls_precision, LS_MEAN_WEIGHTED), (3 * 1 + 2 * 2 / 3.0) / 5);
-    near(ls_mean_over_classes(c, 3, 5, ls_f1, LS_MEAN_MACRO), (2 / 4.0 + 4 / 5.0) / 2);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_recall, LS_MEAN_MACRO), (1 / 3.0 + 1) / 2);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_recall, LS_MEAN_WEIGHTED), 3 / 5.0);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_precision, LS_MEAN_MACRO), (1 + 2 / 3.0) / 2);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_precision, LS_MEAN_WEIGHTED),
+         (3 * 1 + 2 * 2 / 3.0) / 5);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_f1, LS_MEAN_MACRO), (2 / 4.0 + 4 / 5.0) / 2);
     /* All decisions together: the accuracy. */
-    near(ls_mean_over_classes(c, 3, 5, ls_precision, LS_MEAN_MICRO), 3 / 5.0);
-    near(ls_mean_over_classes(c, 3, 5, ls_recall, LS_MEAN_MICRO), 3 / 5.0);
-    near(ls_mean_over_classes(c, 3, 5, ls_f1, LS_MEAN_MICRO), 3 / 5.0);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_precision, LS_MEAN_MICRO), 3 / 5.0);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_recall, LS_MEAN_MICRO), 3 / 5.0);
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_f1, LS_MEAN_MICRO), 3 / 5.0);
     /* kappa: observed 3/5, by chance (3*1 + 2*3 + 0*1) / 25. */
     near(ls_kappa(c, 3, 5), (3 / 5.0 - 9 / 25.0) / (1 - 9 / 25.0));
     /* (3*5 - 9) / sqrt((25 - (1 + 9 + 1)) (25 - (9 + 4))). */
@@ -93,13 +95,15 @@ static void without_value(void **state) {
     (void)state;
     const ls_counts no_rows = {0, 2, 0}, never_said = {2, 0, 0}, all = {5, 5, 5},
                     nothing = {0, 0, 0};
-    assert_true(isnan(ls_recall(&no_rows, 5)) && ls_precision(&no_rows, 5) == 0);
-    assert_true(isnan(ls_precision(&never_said, 5)) && isnan(ls_contamination(&never_said, 5)));
-    assert_true(ls_f1(&never_said, 5) == 0 && isnan(ls_f1(&nothing, 5)));
-    assert_true(isnan(ls_specificity(&all, 5)) && isnan(ls_false_positive_rate(&all, 5)));
+    assert_true(isnan(ls_counts_recall(&no_rows, 5)) && ls_counts_precision(&no_rows, 5) == 0);
+    assert_true(isnan(ls_counts_precision(&never_said, 5)) &&
+                isnan(ls_counts_contamination(&never_said, 5)));
+    assert_true(ls_counts_f1(&never_said, 5) == 0 && isnan(ls_counts_f1(&nothing, 5)));
+    assert_true(isnan(ls_counts_specificity(&all, 5)) &&
+                isnan(ls_counts_false_positive_rate(&all, 5)));
     /* In a mean it is no gain that a class is never said. */
-    near(ls_mean_over_classes(&never_said, 1, 5, ls_precision, LS_MEAN_MACRO), 0);
-    assert_true(isnan(ls_mean_over_classes(&nothing, 1, 0, ls_recall, LS_MEAN_MACRO)));
+    near(ls_mean_over_classes(&never_said, 1, 5, ls_counts_precision, LS_MEAN_MACRO), 0);
+    assert_true(isnan(ls_mean_over_classes(&nothing, 1, 0, ls_counts_recall, LS_MEAN_MACRO)));
     assert_true(isnan(ls_kappa(&all, 1, 5)) && ls_matthews(&all, 1, 5) == 0);
 }
 

@@ -26,12 +26,12 @@ typedef struct ls_counts {
 /* Of `rows` rows in all. */
 typedef double ls_counts_measure(const ls_counts *c, double rows);
 
-ls_counts_measure ls_precision;           /* purity, efficiency: hits / predicted */
-ls_counts_measure ls_recall;              /* completeness, true positive rate: hits / actual */
-ls_counts_measure ls_f1;                  /* 2 hits / (actual + predicted) */
-ls_counts_measure ls_contamination;       /* false discovery rate: 1 - precision */
-ls_counts_measure ls_specificity;         /* true negative rate */
-ls_counts_measure ls_false_positive_rate; /* 1 - specificity */
+ls_counts_measure ls_counts_precision;     /* purity, efficiency: hits / predicted */
+ls_counts_measure ls_counts_recall;        /* completeness, true positive rate: hits / actual */
+ls_counts_measure ls_counts_f1;            /* 2 hits / (actual + predicted) */
+ls_counts_measure ls_counts_contamination; /* false discovery rate: 1 - precision */
+ls_counts_measure ls_counts_specificity;   /* true negative rate */
+ls_counts_measure ls_counts_false_positive_rate; /* 1 - specificity */
 
 /* count[n_classes] of rows with these classes (from 0) and predictions. */
 void ls_counts_of(size_t rows, const int32_t *label, const int32_t *predicted, size_t n_classes,
