@@ -33,8 +33,10 @@ IMPOSSIBLE = [
     ({"front": "layer_norm+", "strategy": "features"}, "elementwise"),
 ]
 
-# Factors whose values need not meet: initialisers are done before the first of these begins.
+# Factors whose values need not meet: initialisers are done before the first of these begins; the layer
+# at the front and the one in the middle have a dense layer between them.
 APART = [("init", name) for name in ("front", "layer", "transform", "optimizer", "loss")]
+APART += [("front", "layer")]
 
 
 class Factor:
