@@ -7,5 +7,7 @@
 extern const ls_optimizer_type ls_optimizer_sgd;
 extern const ls_optimizer_type ls_optimizer_adam;
 extern const ls_optimizer_type ls_optimizer_adamw;
+extern const ls_optimizer_type ls_optimizer_adagrad;
+extern const ls_optimizer_type ls_optimizer_rmsprop;
 
 #endif

@@ -13,11 +13,13 @@
 /* A stranger's file does not make us plan more inputs than this. */
 #define MAX_INPUTS ((size_t)1 << 28)
 
-/* The fields of ls_train_state, each an attribute of /state. */
+/* The fields of ls_train_state, each an attribute of /state. One that is new may be absent in a
+ * checkpoint of before, and is 0 then. */
 static const struct {
     const char *name;
     ls_h5_type type;
     size_t offset;
+    bool is_new;
 } state_fields[] = {
     {"epoch", LS_H5_U64, offsetof(ls_train_state, epoch)},
     {"epoch_step", LS_H5_U64, offsetof(ls_train_state, epoch_step)},
@@ -31,6 +33,11 @@ static const struct {
     {"train_correct", LS_H5_F64, offsetof(ls_train_state, train_correct)},
     {"train_rows", LS_H5_F64, offsetof(ls_train_state, train_rows)},
     {"seconds", LS_H5_F64, offsetof(ls_train_state, seconds)},
+    {"schedule_values", LS_H5_U64, offsetof(ls_train_state, schedule.values), true},
+    {"schedule_reductions", LS_H5_U64, offsetof(ls_train_state, schedule.reductions), true},
+    {"schedule_waited", LS_H5_U64, offsetof(ls_train_state, schedule.waited), true},
+    {"schedule_cooldown", LS_H5_U64, offsetof(ls_train_state, schedule.cooldown), true},
+    {"schedule_reference", LS_H5_F64, offsetof(ls_train_state, schedule.reference), true},
 };
 #define N_STATE_FIELDS (sizeof state_fields / sizeof *state_fields)
 
@@ -44,8 +51,9 @@ static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
 
 static ls_status read_state(ls_h5 *file, ls_train_state *state) {
     for (size_t i = 0; i < N_STATE_FIELDS; i++)
-        LS_TRY(ls_h5_read_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
-                                    (char *)state + state_fields[i].offset));
+        if (!state_fields[i].is_new || ls_h5_has_attribute(file, "/state", state_fields[i].name))
+            LS_TRY(ls_h5_read_attribute(file, "/state", state_fields[i].name, state_fields[i].type,
+                                        1, (char *)state + state_fields[i].offset));
     return LS_OK;
 }
 

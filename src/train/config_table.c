@@ -6,6 +6,7 @@
 #include "lockstep/nn/layer.h"
 #include "lockstep/nn/loss.h"
 #include "lockstep/optim/optimizer.h"
+#include "lockstep/optim/schedule.h"
 #include "lockstep/train/config.h"
 
 #define MAX_LANES 1024
@@ -196,6 +197,31 @@ static const ls_opt compute_table[] = {
     {.kind = LS_OPT_END},
 };
 
+static const ls_opt warmup_table[] = {
+    {.kind = LS_OPT_GIVEN, .offset = offsetof(ls_config_warmup, given)},
+    {.key = "steps",
+     .kind = LS_OPT_INT,
+     .offset = offsetof(ls_config_warmup, steps),
+     .fallback = "null",
+     .min = 1,
+     .max = 1 << 30,
+     .help = "updates until the learning rate is whole; unset: epochs says it"},
+    {.key = "epochs",
+     .kind = LS_OPT_FLOAT,
+     .offset = offsetof(ls_config_warmup, epochs),
+     .fallback = "null",
+     .max = 1e9,
+     .flags = LS_OPT_ABOVE_MIN,
+     .help = "epochs until then, not only whole ones; unset: steps says it"},
+    {.key = "from",
+     .kind = LS_OPT_FLOAT,
+     .offset = offsetof(ls_config_warmup, from),
+     .fallback = "0.1",
+     .max = 1,
+     .help = "share of the learning rate that the first update has"},
+    {.kind = LS_OPT_END},
+};
+
 static const ls_opt stopping_table[] = {
     {.kind = LS_OPT_GIVEN, .offset = offsetof(ls_config_stopping, given)},
     {.key = "monitor",
@@ -312,6 +338,19 @@ const ls_opt ls_config_table[] = {
      .fallback = "adam",
      .choices = &ls_optimizer_choices,
      .help = "how weights are updated"},
+    {.key = "schedule",
+     .kind = LS_OPT_CHOICE,
+     .offset = offsetof(ls_config, schedule),
+     .fallback = "constant",
+     .choices = &ls_schedule_choices,
+     .help = "what the optimizer's learning rate is multiplied by in the course of training"},
+    {.key = "warmup",
+     .kind = LS_OPT_SECTION,
+     .offset = offsetof(ls_config, warmup),
+     .fallback = "null",
+     .section = warmup_table,
+     .help = "the learning rate rises to what the schedule says in a straight line; unset: it is so "
+             "from the first update on"},
     {.key = "batch",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, batch),

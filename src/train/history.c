@@ -9,7 +9,6 @@
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/format/json.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 static json_t *number(double x) {
@@ -18,7 +17,6 @@ static json_t *number(double x) {
 
 static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     const ls_trained *t = run->t;
-    const ls_choice *optimizer = &t->config.optimizer;
     json_t *o = json_object();
     ls_json_set(&o, "epoch", json_integer((json_int_t)t->state.epoch));
     ls_json_set(&o, "step", json_integer((json_int_t)t->state.step));
@@ -27,8 +25,7 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
         ls_json_set(&o, "train_accuracy", number(r->train_accuracy));
     if (r->val_score != NULL)
         ls_metrics_to_json(t, r->val_score, run->spread, "val_", &o);
-    ls_json_set(&o, "lr",
-                number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
+    ls_json_set(&o, "lr", number(r->lr));
     ls_json_set(&o, "best", json_boolean(r->best));
     ls_json_set(&o, "seconds", number(r->seconds));
     ls_json_set(&o, "samples_per_s", number(r->rows_per_s));
@@ -100,6 +97,8 @@ void ls_history_header(const ls_run *run) {
     for (const ls_metric *m = ls_metrics; run->val != NULL && m->name != NULL; m++)
         if (ls_metric_applies(m, run->t))
             ls_buffer_addf(&b, "  val_%-8s", m->name);
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9s", "lr");
     ls_buffer_addf(&b, "  %9s  %8s", "samples/s", "time");
     if (b.status == LS_OK)
         ls_note(run->log, "%s", b.data);
@@ -115,6 +114,8 @@ void ls_history_print(const ls_run *run, const ls_epoch_record *r) {
     for (const ls_metric *m = ls_metrics; r->val_score != NULL && m->name != NULL; m++)
         if (ls_metric_applies(m, run->t))
             ls_buffer_addf(&b, "  %-12.5g", m->value(run->t, r->val_score, run->spread));
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9.3g", r->lr);
     ls_buffer_addf(&b, "  %9s  %8s%s", ls_print_count((uint64_t)r->rows_per_s, rate),
                    ls_print_duration(r->seconds, time), r->best ? "  *" : "");
     if (b.status == LS_OK)

@@ -40,7 +40,7 @@ static ls_status allocate_updates(ls_run *run) {
     const ls_model *m = run->t->model;
     size_t ranks = (size_t)ls_comm_size(run->comm);
     size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count;
-    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++) {
+    for (size_t k = 0; k < ls_optimizer_slots(&run->t->config.optimizer, NULL); k++) {
         LS_TRY(ls_alloc(own, sizeof(float), "optimiser state", &run->optimizer.slot[k]));
         if (m->sharded != NULL)
             LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",

@@ -15,27 +15,39 @@ typedef struct decision {
     bool best, stop;
 } decision;
 
-/* The value of the monitored metric. */
-static double monitored(const ls_run *run, const ls_epoch_record *r) {
-    const char *monitor = ls_trained_monitor(run->t);
-    if (strcmp(monitor, "train_loss") == 0)
+/* The value of a metric that is watched: val_loss and the like. */
+static double value_of(const ls_run *run, const ls_epoch_record *r, const char *watched) {
+    if (strcmp(watched, "train_loss") == 0)
         return r->train_loss;
-    if (strcmp(monitor, "train_accuracy") == 0)
+    if (strcmp(watched, "train_accuracy") == 0)
         return r->train_accuracy;
-    return ls_metric_find(run->t, monitor + strlen("val_"))
+    return ls_metric_find(run->t, watched + strlen("val_"))
         ->value(run->t, r->val_score, run->spread);
 }
 
-static bool higher_is_better(const ls_run *run) {
-    const char *name = strchr(ls_trained_monitor(run->t), '_') + 1;
-    return ls_metric_find(run->t, name)->higher_is_better;
+static bool higher_is_better(const ls_run *run, const char *watched) {
+    return ls_metric_find(run->t, strchr(watched, '_') + 1)->higher_is_better;
+}
+
+static double monitored(const ls_run *run, const ls_epoch_record *r) {
+    return value_of(run, r, ls_trained_monitor(run->t));
+}
+
+/* What the schedule makes of the epoch. */
+static void observe(const ls_run *run, const ls_epoch_record *r, ls_schedule_state *state) {
+    const ls_choice *schedule = &run->t->config.schedule;
+    const char *watched = ls_schedule_monitor(schedule);
+    if (watched != NULL)
+        ls_schedule_observe(schedule, value_of(run, r, watched), higher_is_better(run, watched),
+                            state);
 }
 
 static decision decide(const ls_run *run, const ls_epoch_record *r) {
     const ls_config_stopping *s = &run->t->config.train.early_stopping;
     decision d = {.state = run->t->state};
     ls_train_state *state = &d.state;
-    double sign = higher_is_better(run) ? -1 : 1, value = sign * monitored(run, r);
+    const bool higher = higher_is_better(run, ls_trained_monitor(run->t));
+    double sign = higher ? -1 : 1, value = sign * monitored(run, r);
     bool first = state->best_epoch == 0;
     d.best = first || value < sign * state->best_value;
     if (d.best) {
@@ -50,6 +62,7 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     }
     d.stop = s->given && state->waited >= (uint64_t)s->patience;
     state->finished = d.stop;
+    observe(run, r, &state->schedule);
     return d;
 }
 
@@ -173,6 +186,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_epoch_record r = {
         .train_loss = state->train_loss / rows,
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
+        .lr = run->lr,
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
     LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));

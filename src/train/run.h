@@ -15,6 +15,7 @@
 #include "lockstep/train/checkpoint.h"
 #include "lockstep/train/train.h"
 #include "lockstep/train/trained.h"
+#include "rate.h"
 #include "rows.h"
 #include "run_dir.h"
 #include "saver.h"
@@ -85,6 +86,7 @@ typedef struct ls_run {
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
     ls_optimizer_state optimizer;
+    double lr;           /* the learning rate of the step that is taken, or was last */
     char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
     double began;        /* the clock when this process began to train */
     ls_saver *saver;
@@ -145,6 +147,7 @@ ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 /* history.c: metrics.jsonl and the table on the screen. */
 typedef struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
+    double lr;                         /* of the epoch's last update */
     const double *val_score;           /* NULL: none */
     double seconds, rows_per_s;
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */

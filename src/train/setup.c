@@ -186,25 +186,32 @@ static ls_status warn_of_missing_classes(ls_run *run) {
     return LS_OK;
 }
 
-/* "val_loss" and the like: a metric of the part that it names. */
-static ls_status check_monitor(const ls_run *run) {
-    const char *monitor = run->t->config.train.early_stopping.monitor;
+/* "val_loss" and the like: a metric of the part that it names. key: of the section that names it;
+ * decides: something depends on it. */
+static ls_status check_monitor(const ls_run *run, const char *key, const char *monitor,
+                               bool decides) {
     bool val = strncmp(monitor, "val_", 4) == 0, train = strncmp(monitor, "train_", 6) == 0;
     const char *name = val ? monitor + 4 : train ? monitor + 6 : monitor;
     const ls_metric *m = val || train ? ls_metric_find(run->t, name) : NULL;
     bool in_training = m != NULL && (strcmp(name, "loss") == 0 || strcmp(name, "accuracy") == 0);
     if (m == NULL || (train && !in_training))
-        return ls_hint(ls_fail(LS_ERR_CONFIG, "train.early_stopping.monitor",
-                               "'%s' is no metric of this run", monitor),
+        return ls_hint(ls_fail(LS_ERR_CONFIG, NULL, "%s.monitor: '%s' is no metric of this run", key,
+                               monitor),
                        "classes: val_loss, val_accuracy, train_loss, train_accuracy; regression: "
                        "val_loss, val_mse, val_mae, val_r2, train_loss");
-    if (val && run->n_rows[LS_SPLIT_VAL] == 0 && run->t->config.train.early_stopping.given)
+    if (val && run->n_rows[LS_SPLIT_VAL] == 0 && decides)
         return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path,
-                               "the validation part is empty, but "
-                               "train.early_stopping watches %s",
-                               monitor),
+                               "the validation part is empty, but %s watches %s", key, monitor),
                        "give data.split a val share, or watch train_loss");
     return LS_OK;
+}
+
+static ls_status check_monitors(const ls_run *run) {
+    const ls_config *c = &run->t->config;
+    const ls_config_stopping *stopping = &c->train.early_stopping;
+    const char *watched = ls_schedule_monitor(&c->schedule);
+    LS_TRY(check_monitor(run, "train.early_stopping", stopping->monitor, stopping->given));
+    return watched != NULL ? check_monitor(run, "schedule.plateau", watched, true) : LS_OK;
 }
 
 static ls_status open_dataset(ls_run *run) {
@@ -250,7 +257,7 @@ static ls_status prepare_data(ls_run *run) {
         LS_TRY(split_rows(run));
     }
     LS_TRY(list_rows(run));
-    LS_TRY(check_monitor(run));
+    LS_TRY(check_monitors(run));
     return warn_of_missing_classes(run);
 }
 

@@ -212,8 +212,8 @@ static ls_status exchange_message(ls_run *run, double *loss, double *correct, ls
 /* A tile of the gradient updates its part of the weights. */
 static void update_tile(const ls_run *run, const ls_tile *t, float *weights, float *const *slot) {
     const ls_rectangle at = {t->first, t->count, t->floats, t->stride};
-    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, &at, weights,
-                                  t->tile, slot);
+    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, run->lr, &at,
+                                  weights, t->tile, slot);
 }
 
 static void update_spread_tile(void *context, const ls_tile *t) {
@@ -225,7 +225,7 @@ static void update_spread_tile(void *context, const ls_tile *t) {
 static void update_own_tile(void *context, size_t offset, const ls_tile *t) {
     const ls_run *run = context;
     float *slot[LS_OPTIMIZER_SLOTS_MAX] = {0};
-    for (size_t k = 0; k < ls_optimizer_type_of(&run->t->config.optimizer)->n_slots; k++)
+    for (size_t k = 0; k < ls_optimizer_slots(&run->t->config.optimizer, NULL); k++)
         slot[k] = run->optimizer.slot[k] + offset;
     update_tile(run, t, run->t->model->weights + offset, slot);
 }
@@ -239,7 +239,7 @@ static bool updates_tiles(const ls_run *run) {
 static void update_own(void *context, size_t first, size_t n, const float *sum) {
     const ls_run *run = context;
     const size_t own = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
-    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step,
+    ls_optimizer_update_rectangle(&run->t->config.optimizer, run->t->state.step, run->lr,
                                   &(ls_rectangle){first - own, 1, n, n},
                                   run->t->model->weights + own, sum, run->optimizer.slot);
 }
@@ -349,6 +349,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                        "lower the learning rate, or standardize the data%s",
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
+    run->lr = ls_rate_of_step(run);
     state->step++;
     backward(run, &pass);
     update(run);

@@ -56,6 +56,14 @@ typedef struct ls_config_compute {
 
 typedef enum ls_precision { LS_PRECISION_F32, LS_PRECISION_BF16 } ls_precision;
 
+/* How the learning rate rises at the begin. */
+typedef struct ls_config_warmup {
+    bool given;
+    int64_t steps; /* LS_OPT_UNSET: epochs says it */
+    double epochs; /* NAN: steps says it */
+    double from;
+} ls_config_warmup;
+
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
@@ -81,7 +89,8 @@ typedef struct ls_config {
     int64_t seed;
     ls_config_data data;
     ls_choice_list model;
-    ls_choice loss, optimizer;
+    ls_choice loss, optimizer, schedule;
+    ls_config_warmup warmup;
     ls_config_batch batch;
     ls_config_parallel parallel;
     ls_config_compute compute;

@@ -19,6 +19,7 @@
 #include "lockstep/data/loader.h"
 #include "lockstep/data/transform.h"
 #include "lockstep/nn/model.h"
+#include "lockstep/optim/schedule.h"
 #include "lockstep/train/config.h"
 
 /* Where training stands. */
@@ -35,6 +36,7 @@ typedef struct ls_train_state {
     double train_correct;
     double train_rows;
     double seconds; /* of training so far */
+    ls_schedule_state schedule;
 } ls_train_state;
 
 /* Most blocks that the columns of a wide input are cut into, and so most ranks that share it. */
