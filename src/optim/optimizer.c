@@ -4,12 +4,8 @@
 #include "lockstep/math/vector.h"
 
 static const ls_opt_row *const rows[] = {
-    &ls_optimizer_sgd.row,
-    &ls_optimizer_adam.row,
-    &ls_optimizer_adamw.row,
-    &ls_optimizer_adagrad.row,
-    &ls_optimizer_rmsprop.row,
-    NULL,
+    &ls_optimizer_sgd.row,     &ls_optimizer_adam.row,    &ls_optimizer_adamw.row,
+    &ls_optimizer_adagrad.row, &ls_optimizer_rmsprop.row, NULL,
 };
 
 const ls_opt_choices ls_optimizer_choices = {"optimizer", rows};
@@ -64,8 +60,7 @@ typedef struct update {
 static void update_chunk(void *context, size_t first, size_t count) {
     const update *u = context;
     const ls_rectangle span = {first, 1, count, count};
-    ls_optimizer_update_rectangle(u->optimizer, u->step, u->lr, &span, u->w, u->g + first,
-                                  u->slot);
+    ls_optimizer_update_rectangle(u->optimizer, u->step, u->lr, &span, u->w, u->g + first, u->slot);
 }
 
 void ls_optimizer_update(const ls_choice *optimizer, uint64_t step, size_t n, float *w,

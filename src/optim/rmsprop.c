@@ -61,7 +61,8 @@ enum { SQUARES, MEAN, MOMENTUM, SLOTS };
 
 static unsigned needs(const void *opts) {
     const rmsprop_options *o = opts;
-    return 1u << SQUARES | (o->centered ? 1u << MEAN : 0u) | (o->momentum > 0 ? 1u << MOMENTUM : 0u);
+    return 1u << SQUARES | (o->centered ? 1u << MEAN : 0u) |
+           (o->momentum > 0 ? 1u << MOMENTUM : 0u);
 }
 
 static double learning_rate(const void *opts) {

@@ -349,8 +349,9 @@ const ls_opt ls_config_table[] = {
      .offset = offsetof(ls_config, warmup),
      .fallback = "null",
      .section = warmup_table,
-     .help = "the learning rate rises to what the schedule says in a straight line; unset: it is so "
-             "from the first update on"},
+     .help =
+         "the learning rate rises to what the schedule says in a straight line; unset: it is so "
+         "from the first update on"},
     {.key = "batch",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, batch),

@@ -44,8 +44,7 @@ void ls_step_cost(const ls_run *run, ls_step_facts *out) {
                        (spread ? m->sharded->count : 0),
         .exchanged_floats = m->shared_floats,
         .front_floats = spread ? (size_t)c->batch.size * m->layers[m->front - 1].out_size : 0};
-    out->update_bytes =
-        2 * (double)sizeof(float) * (double)(1 + slots) * (double)m->n_weights;
+    out->update_bytes = 2 * (double)sizeof(float) * (double)(1 + slots) * (double)m->n_weights;
     add_products(run, out);
 }
 

@@ -35,8 +35,9 @@ ls_status ls_rate_check_epochs(const ls_config *stored, const ls_config *config,
     if (stored->train.epochs == config->train.epochs ||
         !ls_schedule_needs_epochs(&stored->schedule))
         return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_CONFIG, path, "train.epochs differs from the run that is resumed"),
-                   "its schedule (%s) depends on them: set train.epochs to %lld again, or start anew "
-                   "with --overwrite or another --run-dir",
-                   stored->schedule.row->name, (long long)stored->train.epochs);
+    return ls_hint(
+        ls_fail(LS_ERR_CONFIG, path, "train.epochs differs from the run that is resumed"),
+        "its schedule (%s) depends on them: set train.epochs to %lld again, or start anew "
+        "with --overwrite or another --run-dir",
+        stored->schedule.row->name, (long long)stored->train.epochs);
 }

@@ -195,10 +195,10 @@ static ls_status check_monitor(const ls_run *run, const char *key, const char *m
     const ls_metric *m = val || train ? ls_metric_find(run->t, name) : NULL;
     bool in_training = m != NULL && (strcmp(name, "loss") == 0 || strcmp(name, "accuracy") == 0);
     if (m == NULL || (train && !in_training))
-        return ls_hint(ls_fail(LS_ERR_CONFIG, NULL, "%s.monitor: '%s' is no metric of this run", key,
-                               monitor),
-                       "classes: val_loss, val_accuracy, train_loss, train_accuracy; regression: "
-                       "val_loss, val_mse, val_mae, val_r2, train_loss");
+        return ls_hint(
+            ls_fail(LS_ERR_CONFIG, NULL, "%s.monitor: '%s' is no metric of this run", key, monitor),
+            "classes: val_loss, val_accuracy, train_loss, train_accuracy; regression: "
+            "val_loss, val_mse, val_mae, val_r2, train_loss");
     if (val && run->n_rows[LS_SPLIT_VAL] == 0 && decides)
         return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path,
                                "the validation part is empty, but %s watches %s", key, monitor),

@@ -20,7 +20,9 @@ UNITS = 33
 
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
-         "value": 0.01, "lr": 0.01, "scale": 0.002}
+         "value": 0.01, "lr": 0.01, "scale": 0.002, "every": 1, "decay": 0.1,
+         # of plateau: every epoch but the first brings a reduction
+         "patience": 0, "min_delta": 1000, "min_lr": 1e-4}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py"}
@@ -123,6 +125,9 @@ def factors(program):
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
             "mse": {"data.y": "/values", "model.last": dense(2)}}),
         "optimizer": program.kind("optimizer", "optimizer"),
+        "schedule": program.kind("schedule", "schedule"),
+        "warmup": Factor(True, {"none": {}, "steps": {"warmup.steps": 5},
+                                "epochs": {"warmup": {"epochs": 1.5, "from": 0.3}}}),
         # What must not.
         "ranks": outside(*RANKS),
         "threads": outside(*THREADS),
