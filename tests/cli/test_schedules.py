@@ -70,7 +70,7 @@ class Refused(TestCase):
                 ({"schedule": {"cosine": {"multiplier": 0.5}}}, "schedule.cosine.multiplier"),
                 ({"schedule": {"plateau": {"monitor": "val_lss"}}},
                  "schedule.plateau.monitor: 'val_lss' is no metric of this run"),
-                ({"schedule": {"plateau": {"monitor": None}}},
+                ({"schedule": {"plateau": {"monitor": ""}}},
                  "schedule.plateau.monitor: '' is no metric of this run")):
             with self.subTest(says):
                 self.fails(2, "train", self.small(**changes), "--run-dir", self.path("run"),
@@ -98,7 +98,8 @@ class Refused(TestCase):
                                                    "resumed", "set train.epochs to 2 again"))
                 else:
                     self.train(config, *longer)
-                    self.train(config, "--set", "train.epochs=4", run_dir="straight")
+                    self.train(config, "--set", "train.epochs=4", "--overwrite",
+                               run_dir="straight")
                     self.assertEqual(self.weights("last.h5"), self.weights("last.h5", "straight"))
                     self.assertEqual(self.rates(), self.rates("straight"))
 

@@ -67,8 +67,7 @@ static double factor(const void *opts, const ls_schedule_at *at) {
 }
 
 static const char *monitor(const void *opts) {
-    const char *name = ((const plateau_options *)opts)->monitor;
-    return name != NULL ? name : "";
+    return ((const plateau_options *)opts)->monitor;
 }
 
 static bool improves(const plateau_options *o, double value, bool higher_is_better,
