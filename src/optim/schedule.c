@@ -37,11 +37,6 @@ void ls_schedule_observe(const ls_choice *schedule, double value, bool higher_is
         type->observe(schedule->options, value, higher_is_better, state);
 }
 
-double ls_warmup_factor(double steps, double from, uint64_t update) {
-    const double done = (double)update;
-    return done < steps ? from + (1 - from) * (done / steps) : 1;
-}
-
 uint64_t ls_schedule_epoch(const ls_schedule_at *at) {
     return at->update / at->epoch_steps;
 }

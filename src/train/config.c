@@ -48,14 +48,6 @@ static ls_status check_batch(ls_config_batch *b, const char *where) {
     return LS_OK;
 }
 
-static ls_status check_warmup(const ls_config_warmup *w, const char *where) {
-    if (!w->given || (w->steps == LS_OPT_UNSET) != isnan(w->epochs))
-        return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_CONFIG, where, "warmup: %s",
-                           isnan(w->epochs) ? "it has no length" : "steps and epochs are given"),
-                   "give either warmup.steps (updates) or warmup.epochs");
-}
-
 static ls_status check_name(const ls_config *c, const char *where) {
     if (c->name == NULL || c->name[0] == '\0' || strchr(c->name, '/') != NULL || c->name[0] == '.')
         return ls_fail(LS_ERR_CONFIG, where,
@@ -88,7 +80,7 @@ static ls_status resolve(ls_config *c, const char *where) {
     LS_TRY(check_strings(c, where));
     LS_TRY(check_split(&c->data.split, where));
     LS_TRY(ls_optimizer_check(&c->optimizer, where));
-    LS_TRY(check_warmup(&c->warmup, where));
+    LS_TRY(ls_warmup_check(&c->warmup, where));
     return check_batch(&c->batch, where);
 }
 

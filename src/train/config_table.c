@@ -197,31 +197,6 @@ static const ls_opt compute_table[] = {
     {.kind = LS_OPT_END},
 };
 
-static const ls_opt warmup_table[] = {
-    {.kind = LS_OPT_GIVEN, .offset = offsetof(ls_config_warmup, given)},
-    {.key = "steps",
-     .kind = LS_OPT_INT,
-     .offset = offsetof(ls_config_warmup, steps),
-     .fallback = "null",
-     .min = 1,
-     .max = 1 << 30,
-     .help = "updates until the learning rate is whole; unset: epochs says it"},
-    {.key = "epochs",
-     .kind = LS_OPT_FLOAT,
-     .offset = offsetof(ls_config_warmup, epochs),
-     .fallback = "null",
-     .max = 1e9,
-     .flags = LS_OPT_ABOVE_MIN,
-     .help = "epochs until then, not only whole ones; unset: steps says it"},
-    {.key = "from",
-     .kind = LS_OPT_FLOAT,
-     .offset = offsetof(ls_config_warmup, from),
-     .fallback = "0.1",
-     .max = 1,
-     .help = "share of the learning rate that the first update has"},
-    {.kind = LS_OPT_END},
-};
-
 static const ls_opt stopping_table[] = {
     {.kind = LS_OPT_GIVEN, .offset = offsetof(ls_config_stopping, given)},
     {.key = "monitor",
@@ -348,7 +323,7 @@ const ls_opt ls_config_table[] = {
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, warmup),
      .fallback = "null",
-     .section = warmup_table,
+     .section = ls_warmup_options,
      .help =
          "the learning rate rises to what the schedule says in a straight line; unset: it is so "
          "from the first update on"},

@@ -1,30 +1,22 @@
 /* Learning rates of a run. Why here: see rate.h. */
 #include "rate.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "lockstep/base/error.h"
 #include "lockstep/optim/optimizer.h"
-#include "lockstep/optim/schedule.h"
 #include "run.h"
 
 double ls_rate_of_step(const ls_run *run) {
     const ls_config *c = &run->t->config;
-    const ls_config_warmup *w = &c->warmup;
     const ls_train_state *state = &run->t->state;
-    const size_t epoch_steps = ls_sampler_steps(run->sampler);
     const double lr = ls_optimizer_type_of(&c->optimizer)->learning_rate(c->optimizer.options);
     const ls_schedule_at at = {.update = state->step,
-                               .epoch_steps = epoch_steps,
+                               .epoch_steps = ls_sampler_steps(run->sampler),
                                .epochs = (uint64_t)c->train.epochs,
                                .lr = lr,
                                .state = &state->schedule};
-    const double scheduled = lr * ls_schedule_factor(&c->schedule, &at);
-    if (!w->given)
-        return scheduled;
-    const double length = isnan(w->epochs) ? (double)w->steps : w->epochs * (double)epoch_steps;
-    return scheduled * ls_warmup_factor(length, w->from, state->step);
+    return lr * ls_schedule_factor(&c->schedule, &at) * ls_warmup_factor(&c->warmup, &at);
 }
 
 bool ls_rate_changes(const ls_config *c) {

@@ -196,10 +196,16 @@ static void short_cycles(void **state) {
 
 static void warmup(void **state) {
     (void)state;
+    const ls_warmup none = {false, LS_OPT_UNSET, NAN, 0.1};
+    const ls_warmup steps = {true, 4, NAN, 0.5};
+    const ls_warmup part = {true, LS_OPT_UNSET, 0.5, 0}; /* of an epoch: 3.5 updates */
+    const ls_warmup first = {true, LS_OPT_UNSET, 0.01, 0.25};
     for (uint64_t t = 0; t < 9; t++) {
-        assert_true(ls_warmup_factor(4, 0.5, t) == (t < 4 ? 0.5 + 0.125 * (double)t : 1.0));
-        assert_true(ls_warmup_factor(2.5, 0, t) == (t < 3 ? (double)t / 2.5 : 1.0));
-        assert_true(ls_warmup_factor(0.5, 0.25, t) == (t < 1 ? 0.25 : 1.0));
+        const ls_schedule_at at = at_update(t, NULL);
+        assert_true(ls_warmup_factor(&none, &at) == 1.0);
+        assert_true(ls_warmup_factor(&steps, &at) == (t < 4 ? 0.5 + 0.125 * (double)t : 1.0));
+        assert_true(ls_warmup_factor(&part, &at) == (t < 4 ? (double)t / 3.5 : 1.0));
+        assert_true(ls_warmup_factor(&first, &at) == (t < 1 ? 0.25 : 1.0));
     }
 }
 

@@ -52,7 +52,7 @@ extern const ls_opt_choices ls_schedule_choices;
 
 const ls_schedule_type *ls_schedule_type_of(const ls_choice *schedule);
 
-/* What the learning rate is multiplied by at update at->update. */
+/* What the learning rate is multiplied by. */
 double ls_schedule_factor(const ls_choice *schedule, const ls_schedule_at *at);
 
 /* Whether at->epochs decides it. */
@@ -65,8 +65,21 @@ const char *ls_schedule_monitor(const ls_choice *schedule);
 void ls_schedule_observe(const ls_choice *schedule, double value, bool higher_is_better,
                          ls_schedule_state *state);
 
-/* Linear warm-up, which multiplies what a schedule gives: `from` at update 0, 1 from update `steps`
- * on, which need not be whole (as PyTorch's LinearLR). */
-double ls_warmup_factor(double steps, double from, uint64_t update);
+/* How the learning rate rises at the begin. */
+typedef struct ls_warmup {
+    bool given;
+    int64_t steps; /* LS_OPT_UNSET: epochs says it */
+    double epochs; /* NAN: steps says it */
+    double from;
+} ls_warmup;
+
+extern const ls_opt ls_warmup_options[];
+
+/* Errors: ERR_CONFIG: it has no length, or two; where names the config. */
+ls_status ls_warmup_check(const ls_warmup *warmup, const char *where) LS_MUST_CHECK;
+
+/* What multiplies the schedule's factor: from `from` at update 0 in a straight line to 1 at the
+ * update where the warm-up ends, which need not be a whole number, as PyTorch's LinearLR. */
+double ls_warmup_factor(const ls_warmup *warmup, const ls_schedule_at *at);
 
 #endif

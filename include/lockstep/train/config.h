@@ -14,6 +14,7 @@
 #include "lockstep/base/text.h"
 #include "lockstep/data/dataset.h"
 #include "lockstep/opt/options.h"
+#include "lockstep/optim/schedule.h"
 
 typedef struct ls_config_split {
     bool given;
@@ -56,14 +57,6 @@ typedef struct ls_config_compute {
 
 typedef enum ls_precision { LS_PRECISION_F32, LS_PRECISION_BF16 } ls_precision;
 
-/* How the learning rate rises at the begin. */
-typedef struct ls_config_warmup {
-    bool given;
-    int64_t steps; /* LS_OPT_UNSET: epochs says it */
-    double epochs; /* NAN: steps says it */
-    double from;
-} ls_config_warmup;
-
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
@@ -90,7 +83,7 @@ typedef struct ls_config {
     ls_config_data data;
     ls_choice_list model;
     ls_choice loss, optimizer, schedule;
-    ls_config_warmup warmup;
+    ls_warmup warmup;
     ls_config_batch batch;
     ls_config_parallel parallel;
     ls_config_compute compute;

@@ -19,7 +19,6 @@
 #include "lockstep/data/loader.h"
 #include "lockstep/data/transform.h"
 #include "lockstep/nn/model.h"
-#include "lockstep/optim/schedule.h"
 #include "lockstep/train/config.h"
 
 /* Where training stands. */
