@@ -6,6 +6,7 @@
 #include "lockstep/nn/layer.h"
 #include "lockstep/nn/loss.h"
 #include "lockstep/optim/optimizer.h"
+#include "lockstep/optim/schedule.h"
 #include "lockstep/train/config.h"
 
 #define MAX_LANES 1024
@@ -389,6 +390,20 @@ const ls_opt ls_config_table[] = {
      .fallback = "adam",
      .choices = &ls_optimizer_choices,
      .help = "how weights are updated"},
+    {.key = "schedule",
+     .kind = LS_OPT_CHOICE,
+     .offset = offsetof(ls_config, schedule),
+     .fallback = "constant",
+     .choices = &ls_schedule_choices,
+     .help = "what the optimizer's learning rate is multiplied by in the course of training"},
+    {.key = "warmup",
+     .kind = LS_OPT_SECTION,
+     .offset = offsetof(ls_config, warmup),
+     .fallback = "null",
+     .section = ls_warmup_options,
+     .help =
+         "the learning rate rises to what the schedule says in a straight line; unset: it is so "
+         "from the first update on"},
     {.key = "penalty",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, penalty),

@@ -9,7 +9,6 @@
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/format/json.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 static json_t *number(double x) {
@@ -36,7 +35,6 @@ static void add_validation(const ls_run *run, const ls_epoch_record *r, json_t *
 
 static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     const ls_trained *t = run->t;
-    const ls_choice *optimizer = &t->config.optimizer;
     json_t *o = json_object();
     ls_json_set(&o, "epoch", json_integer((json_int_t)t->state.epoch));
     ls_json_set(&o, "step", json_integer((json_int_t)t->state.step));
@@ -44,8 +42,7 @@ static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     if (t->target == LS_TARGET_CLASSES)
         ls_json_set(&o, "train_accuracy", number(r->train_accuracy));
     add_validation(run, r, &o);
-    ls_json_set(&o, "lr",
-                number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
+    ls_json_set(&o, "lr", number(r->lr));
     ls_diagnosis_to_json(run, &o);
     ls_json_set(&o, "best", json_boolean(r->best));
     ls_json_set(&o, "seconds", number(r->seconds));
@@ -131,6 +128,8 @@ void ls_history_header(const ls_run *run) {
     for (const ls_metric *m = ls_metrics; run->val != NULL && m->name != NULL; m++)
         if (is_told(run, m, LS_METRIC_SCREEN))
             ls_buffer_addf(&b, "  val_%-8s", m->name);
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9s", "lr");
     ls_buffer_addf(&b, "  %9s  %8s", "samples/s", "time");
     if (b.status == LS_OK)
         ls_note(run->log, "%s", b.data);
@@ -146,6 +145,8 @@ void ls_history_print(const ls_run *run, const ls_epoch_record *r) {
     for (const ls_metric *m = ls_metrics; r->val != NULL && m->name != NULL; m++)
         if (is_told(run, m, LS_METRIC_SCREEN))
             print_value(&b, column_width(m), m->value(m, r->val));
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9.3g", r->lr);
     ls_buffer_addf(&b, "  %9s  %8s%s", ls_print_count((uint64_t)r->rows_per_s, rate),
                    ls_print_duration(r->seconds, time), r->best ? "  *" : "");
     if (b.status == LS_OK)

@@ -98,6 +98,12 @@ static ls_status load_shard(ls_run *run) {
     return st;
 }
 
+/* Whether a metric that something depends on needs the predictions of all rows. */
+static bool needs_columns(const ls_run *run) {
+    return (run->monitor->traits & LS_METRIC_COLUMNS) != 0 ||
+           (run->watched != NULL && (run->watched->traits & LS_METRIC_COLUMNS) != 0);
+}
+
 static ls_status load_validation(ls_run *run) {
     size_t n = run->n_rows[LS_SPLIT_VAL];
     if (n == 0)
@@ -108,7 +114,7 @@ static ls_status load_validation(ls_run *run) {
     if (run->rows_from.streamed) /* the checks and the sum of all that is trained with */
         LS_TRY(ls_blocks_scan(run->val, run->log));
     return ls_assessment_create(run->comm, run->t, run->ds, run->rows[LS_SPLIT_VAL], n, run->val,
-                                (run->monitor->traits & LS_METRIC_COLUMNS) != 0, &run->validation);
+                                needs_columns(run), &run->validation);
 }
 
 /* What all ranks have read: a resumed run must go on with the values that it began with. */

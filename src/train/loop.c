@@ -15,21 +15,33 @@ typedef struct decision {
     bool best, stop;
 } decision;
 
-/* The value of the monitored metric; NAN where it has none in this epoch, the area under the curve
- * of a single class say. */
-static double monitored(const ls_run *run, const ls_epoch_record *r) {
-    const char *monitor = ls_trained_monitor(run->t);
-    if (strcmp(monitor, "train_loss") == 0)
+/* The value of a metric that is watched, val_loss say; NAN where it has none in this epoch, the
+ * area under the curve of a single class say. */
+static double value_of(const ls_epoch_record *r, const char *watched, const ls_metric *m) {
+    if (strcmp(watched, "train_loss") == 0)
         return r->train_loss;
-    if (strcmp(monitor, "train_accuracy") == 0)
+    if (strcmp(watched, "train_accuracy") == 0)
         return r->train_accuracy;
-    return run->monitor->value(run->monitor, r->val);
+    return m->value(m, r->val);
+}
+
+static double monitored(const ls_run *run, const ls_epoch_record *r) {
+    return value_of(r, ls_trained_monitor(run->t), run->monitor);
 }
 
 static bool higher_is_better(const ls_run *run) {
     const int mode = run->t->config.train.early_stopping.mode;
     return mode == LS_MODE_AUTO ? (run->monitor->traits & LS_METRIC_HIGHER) != 0
                                 : mode == LS_MODE_MAX;
+}
+
+/* What the schedule makes of the epoch. */
+static void observe(const ls_run *run, const ls_epoch_record *r, ls_schedule_state *state) {
+    const ls_choice *schedule = &run->t->config.schedule;
+    if (run->watched == NULL)
+        return;
+    const double value = value_of(r, ls_schedule_monitor(schedule), run->watched);
+    ls_schedule_observe(schedule, value, (run->watched->traits & LS_METRIC_HIGHER) != 0, state);
 }
 
 static decision decide(const ls_run *run, const ls_epoch_record *r) {
@@ -51,6 +63,7 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     }
     d.stop = s->given && state->waited >= (uint64_t)s->patience;
     state->finished = d.stop;
+    observe(run, r, &state->schedule);
     return d;
 }
 
@@ -181,6 +194,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_epoch_record r = {
         .train_loss = state->train_loss / state->train_weight,
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
+        .lr = run->lr,
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
     LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));

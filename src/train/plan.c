@@ -121,8 +121,8 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
         {"training rows", ls_rows_bytes(run)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights and gradients", slab + (double)ls_exchange_held(run->exchange)},
-        {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
         {"stored gradients", (double)ls_updates_floats(run) * sizeof(float)},
+        {"optimiser", (own + front) * (double)ls_optimizer_slots(&c->optimizer, NULL)},
         {"batch and activations",
          (double)(rows * width) * sizeof(float) + (double)facts->bytes +
              (double)ls_activations_bytes(m, m->front, m->n_layers, rows, run->lanes.mine.count) +

@@ -208,7 +208,8 @@ static ls_status list_monitors(const ls_problem *problem, ls_strings *names) {
     return LS_OK;
 }
 
-static ls_status fail_monitor(const ls_run *run, const char *monitor) {
+/* section: what monitors. */
+static ls_status fail_monitor(const ls_run *run, const char *section, const char *monitor) {
     ls_strings names = {0};
     const char **name = NULL;
     ls_status st = list_monitors(&run->problem, &names);
@@ -217,8 +218,8 @@ static ls_status fail_monitor(const ls_run *run, const char *monitor) {
     for (size_t i = 0; st == LS_OK && i < names.count; i++)
         name[i] = ls_strings_at(&names, i);
     if (st == LS_OK)
-        st = ls_hint_nearest(ls_fail(LS_ERR_CONFIG, "train.early_stopping.monitor",
-                                     "'%s' is no metric of this run", monitor),
+        st = ls_hint_nearest(ls_fail(LS_ERR_CONFIG, NULL,
+                                     "%s.monitor: '%s' is no metric of this run", section, monitor),
                              monitor, name, names.count, "its metrics");
     ls_free(name);
     ls_strings_free(&names);
@@ -226,28 +227,39 @@ static ls_status fail_monitor(const ls_run *run, const char *monitor) {
 }
 
 /* "val_loss" and the like: a metric of the part that it names. */
-static ls_status find_monitor(ls_run *run, const char *monitor) {
+static ls_status find_monitor(const ls_run *run, const char *section, const char *monitor,
+                              const ls_metric **out) {
     bool val = strncmp(monitor, "val_", 4) == 0, train = strncmp(monitor, "train_", 6) == 0;
     const char *name = val ? monitor + 4 : train ? monitor + 6 : monitor;
-    run->monitor = val || train ? ls_metric_find(&run->problem, name) : NULL;
-    if (run->monitor == NULL || (train && !is_in_training(run->monitor)))
-        return fail_monitor(run, monitor);
+    *out = val || train ? ls_metric_find(&run->problem, name) : NULL;
+    if (*out == NULL || (train && !is_in_training(*out)))
+        return fail_monitor(run, section, monitor);
     return LS_OK;
 }
 
-static ls_status check_monitor(ls_run *run) {
-    const char *monitor = run->t->config.train.early_stopping.monitor;
+/* Something depends on the metric. */
+static ls_status check_rows(const ls_run *run, const char *section, const char *monitor) {
+    if (strncmp(monitor, "val_", 4) != 0 || run->n_rows[LS_SPLIT_VAL] > 0)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path,
+                           "the validation part is empty, but %s watches %s", section, monitor),
+                   "give data.split a val share, or watch train_loss");
+}
+
+static ls_status check_monitors(ls_run *run) {
+    static const char stopping[] = "train.early_stopping", schedule[] = "schedule.plateau";
+    const ls_config *c = &run->t->config;
+    const char *monitor = c->train.early_stopping.monitor;
+    const char *watched = ls_schedule_monitor(&c->schedule);
     run->problem = ls_problem_of(run->t, run->ds);
-    LS_TRY(find_monitor(run, monitor));
-    LS_TRY(find_monitor(run, ls_trained_monitor(run->t)));
-    const bool val = strncmp(monitor, "val_", 4) == 0;
-    if (val && run->n_rows[LS_SPLIT_VAL] == 0 && run->t->config.train.early_stopping.given)
-        return ls_hint(ls_fail(LS_ERR_DATA, run->ds->path,
-                               "the validation part is empty, but "
-                               "train.early_stopping watches %s",
-                               monitor),
-                       "give data.split a val share, or watch train_loss");
-    return LS_OK;
+    LS_TRY(find_monitor(run, stopping, monitor, &run->monitor));
+    LS_TRY(find_monitor(run, stopping, ls_trained_monitor(run->t), &run->monitor));
+    if (c->train.early_stopping.given)
+        LS_TRY(check_rows(run, stopping, monitor));
+    if (watched == NULL)
+        return LS_OK;
+    LS_TRY(find_monitor(run, schedule, watched, &run->watched));
+    return check_rows(run, schedule, watched);
 }
 
 static ls_status open_dataset(ls_run *run) {
@@ -297,7 +309,7 @@ static ls_status prepare_data(ls_run *run) {
         LS_TRY(ls_weigh_classes(run->t, run->label, run->rows[LS_SPLIT_TRAIN],
                                 run->n_rows[LS_SPLIT_TRAIN]));
     LS_TRY(ls_check_weights(run->t, run->ds, run->label, run->rows, run->n_rows, run->log));
-    LS_TRY(check_monitor(run));
+    LS_TRY(check_monitors(run));
     return warn_of_missing_classes(run);
 }
 

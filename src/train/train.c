@@ -89,6 +89,8 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
                      "the change, or start anew with --overwrite or another --run-dir");
     ls_free(key);
     if (st == LS_OK)
+        st = ls_rate_check_epochs(&run->t->config, config, path);
+    if (st == LS_OK)
         ls_options_adopt(ls_config_table, &run->t->config, config);
     return st;
 }

@@ -141,7 +141,11 @@ def factors(program):
         "penalty": Factor(True, {"none": {}, "l1": {"penalty.l1": 1e-3},
                                  "elastic net": {"penalty": {"l1": 1e-4, "l2": 0.1, "biases": True}}}),
         "clip": Factor(True, {"none": {}, "value": {"clip.value": 0.01}, "norm": {"clip.norm": 0.1}}),
-        "accumulate": these("batch.accumulate", 1, 2),
+        "accumulate": Factor(True, {"1": {}, "2": {"batch.accumulate": 2,
+                                                   "checkpoint.every_steps": 1}}),
+        "schedule": program.kind("schedule", "schedule"),
+        "warmup": Factor(True, {"none": {}, "steps": {"warmup.steps": 5},
+                                "epochs": {"warmup": {"epochs": 1.5, "from": 0.3}}}),
         # What must not.
         "ranks": outside(*RANKS),
         "threads": outside(*THREADS),
