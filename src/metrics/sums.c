@@ -52,9 +52,8 @@ static size_t place_of(size_t n_outputs, const float *z, int32_t label) {
     return before;
 }
 
-/* 15 times a float32 is exact in float64. */
 static size_t bin_of(float confidence) {
-    const double place = ceil((double)confidence * (double)LS_BINS) - 1;
+    const double place = (double)confidence * (double)LS_BINS;
     return place > 0 ? (size_t)fmin(place, (double)LS_BINS - 1) : 0;
 }
 

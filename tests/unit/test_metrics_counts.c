@@ -84,6 +84,8 @@ static void means(void **state) {
     near(ls_mean_over_classes(c, 3, 5, ls_counts_precision, LS_MEAN_MICRO), 3 / 5.0);
     near(ls_mean_over_classes(c, 3, 5, ls_counts_recall, LS_MEAN_MICRO), 3 / 5.0);
     near(ls_mean_over_classes(c, 3, 5, ls_counts_f1, LS_MEAN_MICRO), 3 / 5.0);
+    /* Of 15 decisions 10 ought to be no, and 8 of these are. */
+    near(ls_mean_over_classes(c, 3, 5, ls_counts_specificity, LS_MEAN_MICRO), 8 / 10.0);
     /* kappa: observed 3/5, by chance (3*1 + 2*3 + 0*1) / 25. */
     near(ls_kappa(c, 3, 5), (3 / 5.0 - 9 / 25.0) / (1 - 9 / 25.0));
     /* (3*5 - 9) / sqrt((25 - (1 + 9 + 1)) (25 - (9 + 4))). */

@@ -34,7 +34,8 @@ typedef struct ls_problem {
     bool probabilities; /* of classes: predictions are probabilities */
 } ls_problem;
 
-/* Calibration bins: equal parts of the confidences from 0 to 1, ]b / 15, (b + 1) / 15]. */
+/* Calibration bins: equal parts of the confidences from 0 to 1, which are the only float32 on an
+ * edge of one. */
 #define LS_BINS ((size_t)15)
 
 enum { LS_BIN_ROWS, LS_BIN_CONFIDENCE, LS_BIN_CORRECT, LS_BIN_NUMBERS };
