@@ -205,9 +205,8 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     state->epoch_step = 0;
     state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
-    if (run->val != NULL) {
+    if (run->val != NULL)
         LS_TRY(ls_assess(run->comm, run->validation, &r.val));
-    }
     LS_TRY(ls_diagnosis_share(run));
     LS_TRY(check_finite(run, &r));
     count_time(run);
