@@ -20,7 +20,8 @@
 #include "lockstep/data/dataset.h"
 #include "lockstep/opt/options.h"
 
-/* log1p, log2p1, standardize, minmax, center, scale {factor}, select {features}. */
+/* log1p, log2p1, standardize, minmax, robust, center, scale {factor}, quantile_clip {share}, select
+ * {features}. */
 extern const ls_opt_choices ls_transform_choices;
 
 typedef struct ls_transforms ls_transforms;

@@ -2,7 +2,9 @@
 #include "kind.h"
 #include "lockstep/base/memory.h"
 
-static ls_status fit(const float *x, size_t rows, size_t columns, double *const *constant) {
+static ls_status fit(const float *x, size_t rows, size_t columns, double parameter,
+                     double *const *constant) {
+    (void)parameter;
     double *variance = NULL;
     LS_TRY(ls_alloc(columns, sizeof *variance, "column variances", &variance));
     ls_status st = ls_column_moments(x, rows, columns, constant[0], variance);

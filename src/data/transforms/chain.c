@@ -51,7 +51,7 @@ ls_status ls_step_create(ls_transform_step *step, const ls_transform_kind *kind,
     for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++)
         if (kind->constant_name[k] || (kind->selects && k == 0))
             LS_TRY(ls_alloc(columns, sizeof(double), "transform", &step->constant[k]));
-    if (!kind->affine)
+    if (!kind->affine && !kind->bounds)
         return LS_OK;
     LS_TRY(ls_alloc(columns, sizeof *step->shift, "transform", &step->shift));
     return ls_alloc(columns, sizeof *step->factor, "transform", &step->factor);
@@ -78,6 +78,8 @@ size_t ls_step_prepare(ls_transform_step *step, size_t first, size_t count) {
             return j;
         if (kind->affine)
             kind->affine(c, step->parameter, &step->shift[j], &step->factor[j]);
+        if (kind->bounds)
+            kind->bounds(c, step->parameter, &step->shift[j], &step->factor[j]);
     }
     return LS_NOT_FOUND;
 }
@@ -94,6 +96,13 @@ LS_SIMD static void affine_loop(size_t n, const double *shift, const double *fac
         x[j] = (float)(((double)x[j] - shift[j]) * factor[j]);
 }
 
+LS_SIMD static void bounds_loop(size_t n, const double *low, const double *high, float *x) {
+    for (size_t j = 0; j < n; j++) {
+        const double v = (double)x[j] < low[j] ? low[j] : (double)x[j];
+        x[j] = (float)(v > high[j] ? high[j] : v);
+    }
+}
+
 size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size_t first,
                           size_t count, float *row) {
     for (size_t k = begin; k < end; k++) {
@@ -104,6 +113,8 @@ size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size
             kind->map(row, count);
         else if (kind->affine)
             affine_loop(count, t->step[k].shift + first, t->step[k].factor + first, row);
+        else if (kind->bounds)
+            bounds_loop(count, t->step[k].shift + first, t->step[k].factor + first, row);
     }
     return ls_any_not_finite(count, row) ? end : LS_NOT_FOUND;
 }

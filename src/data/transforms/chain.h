@@ -17,7 +17,7 @@ typedef struct ls_transform_step {
     const ls_transform_kind *kind;
     double parameter;
     double *constant[LS_TRANSFORM_CONSTANTS]; /* [columns], NULL where the kind has fewer */
-    double *shift, *factor;                   /* [columns], of affine kinds */
+    double *shift, *factor;                   /* [columns], of affine kinds; bounds of others */
 } ls_transform_step;
 
 struct ls_transforms {
@@ -36,8 +36,8 @@ ls_status ls_step_create(ls_transform_step *step, const ls_transform_kind *kind,
                          size_t columns) LS_MUST_CHECK;
 void ls_step_free(ls_transform_step *step);
 
-/* Computes shift and factor of columns [first, first + count) from their constants; the first
- * column whose constants no fit can have given is returned, or LS_NOT_FOUND. */
+/* Computes shift and factor (or bounds) of columns [first, first + count) from their constants; the
+ * first column whose constants no fit can have given is returned, or LS_NOT_FOUND. */
 size_t ls_step_prepare(ls_transform_step *step, size_t first, size_t count);
 
 /* Applies steps [begin, end) in place to one row of columns [first, first + count). Returns

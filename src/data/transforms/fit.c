@@ -122,7 +122,7 @@ static ls_status fit_step(fitting *f, size_t s, size_t first, size_t count) {
     for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++)
         constant[k] = step->constant[k] ? step->constant[k] + first : NULL;
     if (step->kind->fit)
-        LS_TRY(step->kind->fit(f->block, f->n_rows, count, constant));
+        LS_TRY(step->kind->fit(f->block, f->n_rows, count, step->parameter, constant));
     if (ls_step_prepare(step, first, count) != LS_NOT_FOUND)
         return ls_fail(LS_ERR_DATA, f->ds->path, "%s can not be fitted", step->kind->row.name);
     return LS_OK;

@@ -2,10 +2,13 @@
 #include "chain.h"
 #include "lockstep/base/error.h"
 
-static const ls_opt_row *const rows[] = {&ls_transform_log1p.row,       &ls_transform_log2p1.row,
-                                         &ls_transform_standardize.row, &ls_transform_minmax.row,
-                                         &ls_transform_center.row,      &ls_transform_scale.row,
-                                         &ls_transform_select.row,      NULL};
+static const ls_opt_row *const rows[] = {
+    &ls_transform_log1p.row,       &ls_transform_log2p1.row,
+    &ls_transform_standardize.row, &ls_transform_minmax.row,
+    &ls_transform_robust.row,      &ls_transform_center.row,
+    &ls_transform_scale.row,       &ls_transform_quantile_clip.row,
+    &ls_transform_select.row,      NULL,
+};
 
 const ls_opt_choices ls_transform_choices = {.what = "transform", .rows = rows};
 

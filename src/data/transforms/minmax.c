@@ -2,7 +2,9 @@
  * may leave the interval. */
 #include "kind.h"
 
-static ls_status fit(const float *x, size_t rows, size_t columns, double *const *constant) {
+static ls_status fit(const float *x, size_t rows, size_t columns, double parameter,
+                     double *const *constant) {
+    (void)parameter;
     ls_column_bounds(x, rows, columns, constant[0], constant[1]);
     return LS_OK;
 }

@@ -24,7 +24,9 @@ static bool valid(double features) {
     return features >= 1 && features <= UINT32_MAX && features == floor(features);
 }
 
-static ls_status fit(const float *x, size_t rows, size_t columns, double *const *constant) {
+static ls_status fit(const float *x, size_t rows, size_t columns, double parameter,
+                     double *const *constant) {
+    (void)parameter;
     return ls_column_moments(x, rows, columns, NULL, constant[0]);
 }
 

@@ -6,7 +6,9 @@
 
 #include "kind.h"
 
-static ls_status fit(const float *x, size_t rows, size_t columns, double *const *constant) {
+static ls_status fit(const float *x, size_t rows, size_t columns, double parameter,
+                     double *const *constant) {
+    (void)parameter;
     double *mean = constant[0], *scale = constant[1];
     LS_TRY(ls_column_moments(x, rows, columns, mean, scale));
     for (size_t j = 0; j < columns; j++)
