@@ -50,8 +50,8 @@ class Files(TestCase):
         for line in lines:
             self.assertEqual(sorted(line), sorted([
                 "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
-                "val_balanced_accuracy", "val_f1_macro", "lr", "best", "seconds", "samples_per_s",
-                "steps_s", "wait_s"]))
+                "val_balanced_accuracy", "val_f1_macro", "lr", "layers", "overfitting", "best",
+                "seconds", "samples_per_s", "steps_s", "wait_s"]))
             self.assertEqual(line["lr"], 0.001)
             self.assertGreater(line["seconds"], 0)
             self.assertGreater(line["samples_per_s"], 0)
@@ -65,10 +65,11 @@ class Files(TestCase):
         self.train(config)
         line, = experiments.metrics(self.path("run"))
         self.assertEqual(sorted(line), sorted(["epoch", "step", "train_loss", "val_loss", "val_mse",
-                                               "val_mae", "val_r2", "val_rmse", "lr", "best"]))
+                                               "val_mae", "val_r2", "val_rmse", "lr", "layers",
+                                               "overfitting", "best"]))
         self.train(config, "--overwrite", "--set", "data.split={train: 1}")
         line, = experiments.metrics(self.path("run"))
-        self.assertEqual(sorted(line), ["best", "epoch", "lr", "step", "train_loss"])
+        self.assertEqual(sorted(line), ["best", "epoch", "layers", "lr", "step", "train_loss"])
 
     def test_train_loss_of_a_run_that_learns_nothing(self):
         """With a learning rate of 0 every row counts once: the training loss is evaluate's."""

@@ -157,6 +157,28 @@ EXPERIMENTS = {
          "optimizer": {"adam": {"lr": 0.01}},
          "batch": {"size": 40},
          "train": {"epochs": 2}}),
+    # Blocks of layers, statistics of lanes, and all that makes an update wait for its whole gradient.
+    "blocks": (
+        lambda path: classes(path, 467, 29, 3),
+        {"seed": 8,
+         "data": {"split": {"val": 0.2}, "transform": ["robust"]},
+         "model": [dense(24, bias=False), "batch_norm", "relu",
+                   {"residual": {"layers": [dense(24, lr_scale=0.5), {"batch_norm": {"momentum": 0.2}},
+                                            "tanh",
+                                            {"residual": {"layers": ["sigmoid"]}}]}},
+                   dense(3, bias_init="ones")],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"lamb": 0.01}, "clip": {"norm": 0.5}, "penalty": {"l1": 1e-4, "l2": 1e-3},
+         "batch": {"size": 40, "accumulate": 3},
+         "train": {"epochs": 3}}),
+    "large_batch": (
+        lambda path: classes(path, 467, 1100, 3),
+        {"data": {"split": {"val": 0.2}, "transform": [{"quantile_clip": 0.05}, "standardize"]},
+         "model": [dense(33), "relu", {"batch_norm": {"affine": False}}, dense(3)],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"lars": {"lr": 0.5, "weight_decay": 1e-4}}, "clip": {"value": 0.05},
+         "batch": {"size": 128}, "parallel": {"strategy": "features"},
+         "train": {"epochs": 2}}),
     # Rosenblatt's rule, a sample at a time.
     "perceptron": (
         lambda path: write(path, {"X": matrix(211, 13, 1), "y": (matrix(211, 1, 2) > 2).astype("f4")}),
