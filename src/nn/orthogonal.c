@@ -17,7 +17,7 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/base/simd.h"
 
-/* Elements of the whole matrix: 128 MiB of float64, and half a minute for 4096 x 4096. */
+/* Elements of the whole matrix: 128 MiB of float64, and ten seconds of one core for 4096 x 4096. */
 #define MOST ((size_t)1 << 24)
 
 /* Vectors that are orthogonal to each other before the rest is made so to all of them: together

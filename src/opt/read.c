@@ -176,6 +176,9 @@ static ls_status fail_unknown_choice(const ls_reader *r, const ls_opt_choices *c
         names[count] = choices->rows[count]->name;
         count++;
     }
+    for (const ls_opt_alias *a = choices->aliases; a != NULL && a->name != NULL; a++)
+        if (count < NAMES_MAX)
+            names[count++] = a->name;
     (void)snprintf(known, sizeof known, "every %.40s", choices->what);
     ls_status st =
         ls_node_fail(node, "unknown %s '%.80s' in %s", choices->what, name, r->path.text);

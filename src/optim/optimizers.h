@@ -9,5 +9,7 @@ extern const ls_optimizer_type ls_optimizer_adam;
 extern const ls_optimizer_type ls_optimizer_adamw;
 extern const ls_optimizer_type ls_optimizer_lars;
 extern const ls_optimizer_type ls_optimizer_lamb;
+extern const ls_optimizer_type ls_optimizer_adagrad;
+extern const ls_optimizer_type ls_optimizer_rmsprop;
 
 #endif

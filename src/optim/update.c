@@ -74,10 +74,23 @@ static double squares_of(size_t n, const float *x) {
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-static void numbers_of(const ls_update_rule *rule, const ls_update_step *step,
-                       const ls_update_span *span, double trust, void *numbers) {
-    ls_optimizer_type_of(rule->optimizer)
-        ->prepare(rule->optimizer->options, step->number, step->lr * span->rate * trust, numbers);
+/* The optimiser, ready for a step of a span. */
+typedef struct ready_rule {
+    const ls_optimizer_type *type;
+    size_t n_slots;
+    double *squares; /* of the span, or NULL */
+    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+} ready_rule;
+
+static void make_ready(const ls_update_rule *rule, const ls_update_step *step,
+                       const ls_update_span *span, double trust, ready_rule *out) {
+    out->type = ls_optimizer_type_of(rule->optimizer);
+    out->n_slots = rule->n_slots;
+    out->squares = NULL;
+    if (step->squares != NULL)
+        out->squares = step->squares + LS_UPDATE_SQUARES * (size_t)(span - rule->span);
+    out->type->prepare(rule->optimizer->options, step->number, step->lr * span->rate * trust,
+                       out->numbers);
 }
 
 static bool is_trained(const ls_update_span *span) {
@@ -93,85 +106,72 @@ static void move_running(const ls_update_step *step, const ls_update_piece *piec
             (float)((1 - share) * (double)piece->w[i] + share * (double)sum[i] / step->rows);
 }
 
-/* Part i of a piece. */
-static ls_update_piece part_of(const ls_optimizer_type *type, const ls_update_piece *piece,
-                               size_t i) {
+/* A piece from float i on. */
+static ls_update_piece part_of(const ready_rule *rule, const ls_update_piece *piece, size_t i) {
     ls_update_piece part = {
         .span = piece->span, .n = piece->n - i < PART ? piece->n - i : PART, .w = piece->w + i};
-    for (size_t k = 0; k < type->n_slots; k++)
+    for (size_t k = 0; k < rule->n_slots; k++)
         part.slot[k] = piece->slot[k] + i;
     return part;
 }
 
 /* The rule, with squares of all that it takes and makes. */
-static void update_measured(const ls_optimizer_type *type, const void *numbers,
-                            const ls_update_piece *piece, const float *g, double *squares) {
+static void update_measured(const ready_rule *rule, const ls_update_piece *piece, const float *g) {
     double sum[LS_UPDATE_SQUARES] = {0};
     for (size_t i = 0; i < piece->n; i += PART) {
-        const ls_update_piece part = part_of(type, piece, i);
+        const ls_update_piece part = part_of(rule, piece, i);
         float change[PART];
         memcpy(change, part.w, part.n * sizeof *change);
         sum[LS_UPDATE_GRADIENT] += squares_of(part.n, g + i);
         sum[LS_UPDATE_WEIGHTS] += squares_of(part.n, change);
-        type->update(numbers, part.n, part.w, g + i, part.slot);
+        rule->type->update(rule->numbers, part.n, part.w, g + i, part.slot);
         for (size_t k = 0; k < part.n; k++)
             change[k] = part.w[k] - change[k];
         sum[LS_UPDATE_CHANGE] += squares_of(part.n, change);
     }
     for (size_t k = 0; k < LS_UPDATE_SQUARES; k++)
 #pragma omp atomic
-        squares[k] += sum[k];
+        rule->squares[k] += sum[k];
 }
 
-/* squares: of the piece's span, or NULL. */
-static void update_by_rule(const ls_optimizer_type *type, const void *numbers,
-                           const ls_update_piece *piece, const float *g, double *squares) {
-    if (squares != NULL)
-        update_measured(type, numbers, piece, g, squares);
+static void update_by_rule(const ready_rule *rule, const ls_update_piece *piece, const float *g) {
+    if (rule->squares != NULL)
+        update_measured(rule, piece, g);
     else
-        type->update(numbers, piece->n, piece->w, g, piece->slot);
-}
-
-static double *squares_at(const ls_update_rule *rule, const ls_update_step *step,
-                          const ls_update_span *span) {
-    if (step->squares == NULL)
-        return NULL;
-    return step->squares + LS_UPDATE_SQUARES * (size_t)(span - rule->span);
+        rule->type->update(rule->numbers, piece->n, piece->w, g, piece->slot);
 }
 
 /* From the loss's gradient, part by part. */
-static void update_prepared(const ls_optimizer_type *type, const void *numbers, preparation p,
-                            const ls_update_piece *piece, const float *g, double *squares) {
+static void update_prepared(const ready_rule *rule, preparation p, const ls_update_piece *piece,
+                            const float *g) {
     for (size_t i = 0; i < piece->n; i += PART) {
-        const ls_update_piece part = part_of(type, piece, i);
+        const ls_update_piece part = part_of(rule, piece, i);
         float prepared[PART];
         prepare_loop(part.n, p, part.w, g + i, prepared);
-        update_by_rule(type, numbers, &part, prepared, squares);
+        update_by_rule(rule, &part, prepared);
     }
 }
 
 void ls_update_now(const ls_update_rule *rule, const ls_update_step *step,
                    const ls_update_piece *piece, size_t count, size_t stride, const float *g) {
-    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
     const preparation p = preparation_of(rule, step, piece->span);
     const bool plain = changes_nothing(&p);
     ls_update_piece at = *piece;
-    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    ready_rule ready;
     if (piece->span->rate <= 0)
         return;
     if (piece->span->running > 0) { /* one stretch: it is no matrix */
         move_running(step, piece, g);
         return;
     }
-    double *squares = squares_at(rule, step, piece->span);
-    numbers_of(rule, step, piece->span, 1, numbers);
+    make_ready(rule, step, piece->span, 1, &ready);
     for (size_t s = 0; s < count; s++, g += at.n) {
         if (plain)
-            update_by_rule(type, numbers, &at, g, squares);
+            update_by_rule(&ready, &at, g);
         else
-            update_prepared(type, numbers, p, &at, g, squares);
+            update_prepared(&ready, p, &at, g);
         at.w += stride;
-        for (size_t k = 0; k < type->n_slots; k++)
+        for (size_t k = 0; k < ready.n_slots; k++)
             at.slot[k] += stride;
     }
 }
@@ -186,15 +186,13 @@ double ls_update_prepare(const ls_update_rule *rule, const ls_update_step *step,
 
 void ls_update_direct(const ls_update_rule *rule, const ls_update_step *step,
                       const ls_update_piece *piece, float *g, double squares[2]) {
-    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
-    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    ready_rule ready;
     if (!is_trained(piece->span))
         return;
     scale_loop(piece->n, step->scale, g);
-    if (type->direct != NULL) {
-        numbers_of(rule, step, piece->span, 1, numbers);
-        type->direct(numbers, piece->n, piece->w, g, piece->slot);
-    }
+    make_ready(rule, step, piece->span, 1, &ready);
+    if (ready.type->direct != NULL)
+        ready.type->direct(ready.numbers, piece->n, piece->w, g, piece->slot);
     squares[0] += squares_of(piece->n, piece->w);
     squares[1] += squares_of(piece->n, g);
 }
@@ -209,8 +207,7 @@ double ls_update_trust(const ls_update_rule *rule, const ls_update_span *span, d
 
 void ls_update_apply(const ls_update_rule *rule, const ls_update_step *step,
                      const ls_update_piece *piece, double trust, float *g) {
-    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
-    _Alignas(16) unsigned char numbers[LS_OPTIMIZER_NUMBERS_MAX];
+    ready_rule ready;
     if (piece->span->rate <= 0)
         return;
     if (piece->span->running > 0) {
@@ -219,6 +216,6 @@ void ls_update_apply(const ls_update_rule *rule, const ls_update_step *step,
     }
     if (step->scale != 1.0f)
         scale_loop(piece->n, step->scale, g);
-    numbers_of(rule, step, piece->span, trust, numbers);
-    update_by_rule(type, numbers, piece, g, squares_at(rule, step, piece->span));
+    make_ready(rule, step, piece->span, trust, &ready);
+    update_by_rule(&ready, piece, g);
 }

@@ -1,11 +1,10 @@
-/* The walk over fixed blocks of rows. */
+/* The walk over fixed blocks of rows. Why here: see blocks.h. */
 #include "blocks.h"
 
 #include <string.h>
 
 #include "feature_shards.h"
 #include "lockstep/base/memory.h"
-#include "score.h"
 #include "weights.h"
 
 struct ls_blocks {
@@ -23,12 +22,8 @@ struct ls_blocks {
     double *weight; /* [n], or NULL */
     ls_activations *activations;
     /* Of blocks that were scanned: what their rows were, and are. */
-    uint64_t *known;  /* [rows to read], or NULL */
-    uint64_t *sum;    /* [LS_BLOCK_ROWS] */
-    double *row_loss; /* [LS_BLOCK_ROWS] */
-    double *score;    /* [n_blocks, width] */
-    size_t *bytes;    /* [ranks] */
-    size_t *of_rank;  /* [ranks] */
+    uint64_t *known; /* [rows to read], or NULL */
+    uint64_t *sum;   /* [LS_BLOCK_ROWS] */
 };
 
 size_t ls_blocks_count(const ls_blocks *b) {
@@ -39,6 +34,13 @@ size_t ls_blocks_rows(const ls_blocks *b, size_t i, size_t *first) {
     *first = i * LS_BLOCK_ROWS;
     size_t rest = b->n - *first;
     return rest < LS_BLOCK_ROWS ? rest : LS_BLOCK_ROWS;
+}
+
+ls_targets ls_blocks_targets(const ls_blocks *b, size_t i) {
+    const size_t first = i * LS_BLOCK_ROWS, out = b->t->model->out_size;
+    return (ls_targets){.label = b->label != NULL ? b->label + first : NULL,
+                        .value = b->value != NULL ? b->value + first * out : NULL,
+                        .weight = b->weight != NULL ? b->weight + first : NULL};
 }
 
 /* Rows of a range of blocks. */
@@ -80,7 +82,7 @@ static size_t rows_held(const ls_blocks *b, size_t *first) {
     return rows;
 }
 
-static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const size_t *row,
+static ls_status allocate(ls_blocks *b, const ls_dataset *ds, const size_t *row,
                           const int32_t *label) {
     const ls_model *m = b->t->model;
     size_t first, rows = rows_held(b, &first);
@@ -89,10 +91,6 @@ static ls_status allocate(ls_blocks *b, int ranks, const ls_dataset *ds, const s
         memcpy(b->row, row, b->n * sizeof *row);
     LS_TRY(copy_targets(b, ds, label));
     LS_TRY(ls_alloc(rows * m->in_size, sizeof *b->x, "rows", &b->x));
-    LS_TRY(ls_alloc(LS_BLOCK_ROWS, sizeof *b->row_loss, "losses", &b->row_loss));
-    LS_TRY(ls_alloc(b->n_blocks * ls_score_width(b->t), sizeof *b->score, "scores", &b->score));
-    LS_TRY(ls_alloc((size_t)ranks, sizeof *b->bytes, "scores", &b->bytes));
-    LS_TRY(ls_alloc((size_t)ranks, sizeof *b->of_rank, "blocks", &b->of_rank));
     return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, 0, &b->activations);
 }
 
@@ -154,7 +152,7 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
         b->n_blocks = (n + LS_BLOCK_ROWS - 1) / LS_BLOCK_ROWS;
         b->resident = resident;
         b->mine = ls_share(b->n_blocks, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm));
-        st = allocate(b, ls_comm_size(comm), ds, row, label);
+        st = allocate(b, ds, row, label);
     }
     if (st == LS_OK && resident)
         st = load(b, true, log);
@@ -179,10 +177,6 @@ void ls_blocks_destroy(ls_blocks *b) {
     ls_free(b->weight);
     ls_free(b->known);
     ls_free(b->sum);
-    ls_free(b->row_loss);
-    ls_free(b->score);
-    ls_free(b->bytes);
-    ls_free(b->of_rank);
     ls_features_destroy(b->features);
     ls_activations_destroy(b->activations);
     ls_free(b);
@@ -229,51 +223,5 @@ ls_status ls_blocks_forward(ls_blocks *b, const size_t *of_rank, const float **z
     }
     ls_pass pass = {.rows = {1, edge}};
     *z = edge[1] > 0 ? ls_model_forward(b->t->model, b->activations, &pass, x) : NULL;
-    return LS_OK;
-}
-
-/* The score of block i, which this rank has computed. */
-static void score_block(ls_blocks *b, size_t i, const float *z, double *score) {
-    size_t first, rows = ls_blocks_rows(b, i, &first), edge[2] = {0, rows};
-    ls_targets targets = {.label = b->label != NULL ? b->label + first : NULL,
-                          .value =
-                              b->value != NULL ? b->value + first * b->t->model->out_size : NULL,
-                          .weight = b->weight != NULL ? b->weight + first : NULL};
-    ls_loss_sum loss;
-    ls_loss_evaluate(&b->t->config.loss, &(ls_segments){1, edge}, b->t->model->out_size, z,
-                     &targets, NULL, b->row_loss, &loss);
-    memset(score, 0, ls_score_width(b->t) * sizeof *score);
-    ls_score_rows(b->t, rows, z, &targets, &loss, score);
-}
-
-/* The k-th block of every rank's share. */
-static ls_status score_round(ls_blocks *b, size_t k) {
-    const size_t ranks = (size_t)ls_comm_size(b->comm);
-    const float *z = NULL;
-    for (size_t r = 0; r < ranks; r++) {
-        const ls_tree_range share = ls_share(b->n_blocks, ranks, r);
-        b->of_rank[r] = k < share.count ? share.first + k : LS_NO_BLOCK;
-    }
-    LS_TRY(ls_blocks_forward(b, b->of_rank, &z));
-    if (k < b->mine.count)
-        score_block(b, b->mine.first + k, z, b->score + (b->mine.first + k) * ls_score_width(b->t));
-    return LS_OK;
-}
-
-ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) {
-    size_t width = ls_score_width(b->t);
-    size_t ranks = (size_t)ls_comm_size(comm), rounds = (b->n_blocks + ranks - 1) / ranks;
-    ls_status st = LS_OK;
-    for (size_t k = 0; st == LS_OK && k < rounds; k++)
-        st = score_round(b, k);
-    st = ls_agree(comm, st);
-    if (st != LS_OK)
-        return st;
-    for (int r = 0; r < ls_comm_size(comm); r++)
-        b->bytes[r] = ls_share(b->n_blocks, (size_t)ls_comm_size(comm), (size_t)r).count * width *
-                      sizeof *score;
-    LS_TRY(ls_allgather_blocks(comm, b->score, b->bytes));
-    for (size_t k = 0; k < width; k++)
-        score[k] = ls_tree_sum(b->score + k, b->n_blocks, width);
     return LS_OK;
 }

@@ -1,8 +1,8 @@
 /* Forward passes over chosen rows of a dataset in fixed blocks, spread over the ranks.
  *
- * Blocks of LS_BLOCK_ROWS rows in file order; rank r takes a consecutive share of them. Every
- * sum goes over blocks in a tree, so the result does not depend on the ranks. With strategy
- * features all ranks work on the blocks of all: each has some columns of their rows.
+ * Blocks of LS_BLOCK_ROWS rows in file order; rank r takes a consecutive share of them, so that
+ * what a block gives does not depend on the ranks. With strategy features all ranks work on the
+ * blocks of all: each has some columns of their rows.
  *
  * Why here: validation, evaluation and prediction are the same walk. Never updates anything.
  */
@@ -35,14 +35,14 @@ void ls_blocks_destroy(ls_blocks *b);
  * agreed. */
 ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) LS_MUST_CHECK;
 
-/* score[ls_score_width(t)] of all rows, on all ranks. Collective. Errors: ERR_DATA, agreed. */
-ls_status ls_blocks_score(ls_comm *comm, ls_blocks *b, double *score) LS_MUST_CHECK;
-
 /* How many blocks there are in all. */
 size_t ls_blocks_count(const ls_blocks *b);
 
 /* Rows of block i, and the first of them in row[0..n). */
 size_t ls_blocks_rows(const ls_blocks *b, size_t i, size_t *first);
+
+/* The targets of block i and all that follow: on every rank those of all rows. */
+ls_targets ls_blocks_targets(const ls_blocks *b, size_t i);
 
 /* of_rank[r] is the block that rank r computes in this call, or LS_NO_BLOCK; the same on all ranks.
  * *z[rows, out] = the model's outputs for that of this rank; they live until the next call. A block

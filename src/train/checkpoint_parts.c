@@ -13,12 +13,14 @@
 /* A stranger's file does not make us plan more inputs than this. */
 #define MAX_INPUTS ((size_t)1 << 28)
 
-/* The fields of ls_train_state, each an attribute of /state. */
-static const struct {
+typedef struct state_field {
     const char *name;
     ls_h5_type type;
     size_t offset;
-} state_fields[] = {
+} state_field;
+
+/* The fields of ls_train_state, each an attribute of /state. */
+static const state_field state_fields[] = {
     {"epoch", LS_H5_U64, offsetof(ls_train_state, epoch)},
     {"epoch_step", LS_H5_U64, offsetof(ls_train_state, epoch_step)},
     {"step", LS_H5_U64, offsetof(ls_train_state, step)},
@@ -31,26 +33,28 @@ static const struct {
     {"train_correct", LS_H5_F64, offsetof(ls_train_state, train_correct)},
     {"train_rows", LS_H5_F64, offsetof(ls_train_state, train_rows)},
     {"seconds", LS_H5_F64, offsetof(ls_train_state, seconds)},
-    {"train_weight", LS_H5_F64, offsetof(ls_train_state, train_weight)},
 };
 #define N_STATE_FIELDS (sizeof state_fields / sizeof *state_fields)
 
-static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
-    LS_TRY(ls_h5_make_group(file, "/state"));
-    for (size_t i = 0; i < N_STATE_FIELDS; i++)
-        LS_TRY(ls_h5_write_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
-                                     (const char *)state + state_fields[i].offset));
-    return LS_OK;
-}
+/* Files of before rows had weights do not have it: there each weighs 1. */
+static const state_field weight_field = {"train_weight", LS_H5_F64,
+                                         offsetof(ls_train_state, train_weight)};
 
-/* The last one is not in files of before rows had weights: there each weighs 1. */
-static ls_status read_state(ls_h5 *file, ls_train_state *state) {
-    const bool weighs = ls_h5_has_attribute(file, "/state", state_fields[N_STATE_FIELDS - 1].name);
-    for (size_t i = 0; i < (weighs ? N_STATE_FIELDS : N_STATE_FIELDS - 1); i++)
-        LS_TRY(ls_h5_read_attribute(file, "/state", state_fields[i].name, state_fields[i].type, 1,
-                                    (char *)state + state_fields[i].offset));
-    if (!weighs)
-        state->train_weight = state->train_rows;
+/* The same of its schedule; files of before there were schedules have none of them. */
+static const state_field schedule_fields[] = {
+    {"schedule_values", LS_H5_U64, offsetof(ls_train_state, schedule.values)},
+    {"schedule_reductions", LS_H5_U64, offsetof(ls_train_state, schedule.reductions)},
+    {"schedule_waited", LS_H5_U64, offsetof(ls_train_state, schedule.waited)},
+    {"schedule_cooldown", LS_H5_U64, offsetof(ls_train_state, schedule.cooldown)},
+    {"schedule_reference", LS_H5_F64, offsetof(ls_train_state, schedule.reference)},
+};
+#define N_SCHEDULE_FIELDS (sizeof schedule_fields / sizeof *schedule_fields)
+
+static ls_status write_fields(ls_h5 *file, const state_field *field, size_t n,
+                              const ls_train_state *state) {
+    for (size_t i = 0; i < n; i++)
+        LS_TRY(ls_h5_write_attribute(file, "/state", field[i].name, field[i].type, 1,
+                                     (const char *)state + field[i].offset));
     return LS_OK;
 }
 
@@ -70,6 +74,31 @@ static ls_status read_weights(ls_h5 *file, ls_trained *t) {
         return ls_fail(LS_ERR_DATA, ls_h5_path(file), "/class_weights is not a number a class");
     LS_TRY(ls_alloc(t->classes.count, sizeof *t->class_weight, "class weights", &t->class_weight));
     return ls_h5_read(file, "/class_weights", LS_H5_F64, t->classes.count, t->class_weight);
+}
+
+static ls_status read_fields(ls_h5 *file, const state_field *field, size_t n,
+                             ls_train_state *state) {
+    for (size_t i = 0; i < n; i++)
+        LS_TRY(ls_h5_read_attribute(file, "/state", field[i].name, field[i].type, 1,
+                                    (char *)state + field[i].offset));
+    return LS_OK;
+}
+
+static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
+    LS_TRY(ls_h5_make_group(file, "/state"));
+    LS_TRY(write_fields(file, state_fields, N_STATE_FIELDS, state));
+    LS_TRY(write_fields(file, &weight_field, 1, state));
+    return write_fields(file, schedule_fields, N_SCHEDULE_FIELDS, state);
+}
+
+static ls_status read_state(ls_h5 *file, ls_train_state *state) {
+    LS_TRY(read_fields(file, state_fields, N_STATE_FIELDS, state));
+    state->train_weight = state->train_rows;
+    if (ls_h5_has_attribute(file, "/state", weight_field.name))
+        LS_TRY(read_fields(file, &weight_field, 1, state));
+    if (!ls_h5_has_attribute(file, "/state", schedule_fields[0].name))
+        return LS_OK;
+    return read_fields(file, schedule_fields, N_SCHEDULE_FIELDS, state);
 }
 
 static ls_status write_names(ls_h5 *file, const ls_trained *t) {

@@ -6,6 +6,7 @@
 
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
+#include "lockstep/optim/optimizer.h"
 
 #define DEFAULT_LANES 8
 
@@ -90,6 +91,8 @@ static ls_status resolve(ls_config *c, const char *where) {
     LS_TRY(check_strings(c, where));
     LS_TRY(check_split(&c->data.split, where));
     LS_TRY(check_sampling(c, where));
+    LS_TRY(ls_optimizer_check(&c->optimizer, where));
+    LS_TRY(ls_warmup_check(&c->warmup, where));
     return check_batch(&c->batch, where);
 }
 

@@ -6,6 +6,7 @@
 #include "lockstep/nn/layer.h"
 #include "lockstep/nn/loss.h"
 #include "lockstep/optim/optimizer.h"
+#include "lockstep/optim/schedule.h"
 #include "lockstep/train/config.h"
 
 #define MAX_LANES 1024
@@ -263,7 +264,14 @@ static const ls_opt stopping_table[] = {
      .kind = LS_OPT_STRING,
      .offset = offsetof(ls_config_stopping, monitor),
      .fallback = "val_loss",
-     .help = "metric that decides: val_loss, val_accuracy, train_loss, ..."},
+     .help = "metric that decides, also which epoch is the best: val_ and any metric (val_loss, "
+             "val_auc, ...), train_loss or train_accuracy"},
+    {.key = "mode",
+     .kind = LS_OPT_WORD,
+     .offset = offsetof(ls_config_stopping, mode),
+     .fallback = "auto",
+     .words = "auto|min|max",
+     .help = "which values are better, small or large ones; auto: as the metric has it"},
     {.key = "patience",
      .kind = LS_OPT_INT,
      .offset = offsetof(ls_config_stopping, patience),
@@ -382,6 +390,20 @@ const ls_opt ls_config_table[] = {
      .fallback = "adam",
      .choices = &ls_optimizer_choices,
      .help = "how weights are updated"},
+    {.key = "schedule",
+     .kind = LS_OPT_CHOICE,
+     .offset = offsetof(ls_config, schedule),
+     .fallback = "constant",
+     .choices = &ls_schedule_choices,
+     .help = "what the optimizer's learning rate is multiplied by in the course of training"},
+    {.key = "warmup",
+     .kind = LS_OPT_SECTION,
+     .offset = offsetof(ls_config, warmup),
+     .fallback = "null",
+     .section = ls_warmup_options,
+     .help =
+         "the learning rate rises to what the schedule says in a straight line; unset: it is so "
+         "from the first update on"},
     {.key = "penalty",
      .kind = LS_OPT_SECTION,
      .offset = offsetof(ls_config, penalty),

@@ -27,7 +27,7 @@ static void add_products(const ls_run *run, ls_step_facts *f) {
 void ls_step_cost(const ls_run *run, ls_step_facts *out) {
     const ls_config *c = &run->t->config;
     const ls_model *m = run->t->model;
-    const ls_optimizer_type *type = ls_optimizer_type_of(&c->optimizer);
+    const size_t slots = ls_optimizer_slots(&c->optimizer, NULL);
     const bool spread = m->sharded != NULL;
     *out = (ls_step_facts){
         .strategy = spread ? "features" : "data",
@@ -39,13 +39,12 @@ void ls_step_cost(const ls_run *run, ls_step_facts *out) {
         .outputs = m->out_size,
         .lanes = (size_t)c->batch.lanes,
         .weights = m->n_weights,
-        .slots = type->n_slots,
+        .slots = slots,
         .own_weights = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count +
                        (spread ? m->sharded->count : 0),
         .exchanged_floats = m->shared_floats,
         .front_floats = spread ? (size_t)c->batch.size * m->layers[m->front - 1].out_size : 0};
-    out->update_bytes =
-        2 * (double)sizeof(float) * (double)(1 + type->n_slots) * (double)m->n_weights;
+    out->update_bytes = 2 * (double)sizeof(float) * (double)(1 + slots) * (double)m->n_weights;
     add_products(run, out);
 }
 

@@ -183,7 +183,6 @@ bool ls_diagnosis_is_overfitting(const ls_run *run) {
 void ls_diagnosis_warn(ls_run *run, const ls_epoch_record *r) {
     warn_of_gradients(run);
     warn_of_divergence(run, r->train_loss);
-    if (r->val_score != NULL)
-        warn_of_overfitting(run, r->train_loss,
-                            r->val_score[LS_SCORE_LOSS] / r->val_score[LS_SCORE_WEIGHT]);
+    if (r->val != NULL)
+        warn_of_overfitting(run, r->train_loss, ls_facts_loss(r->val));
 }

@@ -9,26 +9,40 @@
 #include "lockstep/base/file.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/format/json.h"
-#include "lockstep/optim/optimizer.h"
 #include "run.h"
 
 static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+/* Whether a metric of the validation rows is told of every epoch, with these traits or as what
+ * decides. */
+static bool is_told(const ls_run *run, const ls_metric *m, unsigned traits) {
+    const bool decides =
+        m == run->monitor && strncmp(ls_trained_monitor(run->t), "val_", strlen("val_")) == 0;
+    return ls_metric_applies(m, &run->problem) && (decides || (m->traits & traits) == traits);
+}
+
+static void add_validation(const ls_run *run, const ls_epoch_record *r, json_t **o) {
+    for (const ls_metric *m = ls_metrics; r->val != NULL && m->name != NULL; m++) {
+        char name[64];
+        if (!is_told(run, m, LS_METRIC_EPOCHS))
+            continue;
+        snprintf(name, sizeof name, "val_%s", m->name);
+        ls_json_set(o, name, number(m->value(m, r->val)));
+    }
+}
+
 static json_t *to_json(const ls_run *run, const ls_epoch_record *r) {
     const ls_trained *t = run->t;
-    const ls_choice *optimizer = &t->config.optimizer;
     json_t *o = json_object();
     ls_json_set(&o, "epoch", json_integer((json_int_t)t->state.epoch));
     ls_json_set(&o, "step", json_integer((json_int_t)t->state.step));
     ls_json_set(&o, "train_loss", number(r->train_loss));
     if (t->target == LS_TARGET_CLASSES)
         ls_json_set(&o, "train_accuracy", number(r->train_accuracy));
-    if (r->val_score != NULL)
-        ls_metrics_to_json(t, r->val_score, run->spread, "val_", &o);
-    ls_json_set(&o, "lr",
-                number(ls_optimizer_type_of(optimizer)->learning_rate(optimizer->options)));
+    add_validation(run, r, &o);
+    ls_json_set(&o, "lr", number(r->lr));
     ls_diagnosis_to_json(run, &o);
     ls_json_set(&o, "best", json_boolean(r->best));
     ls_json_set(&o, "seconds", number(r->seconds));
@@ -93,14 +107,29 @@ ls_status ls_history_cut(const ls_run *run) {
     return st;
 }
 
+/* Of "val_" and the name, at least 12. */
+static int column_width(const ls_metric *m) {
+    const size_t name = strlen(m->name);
+    return (int)strlen("val_") + (name > 8 ? (int)name : 8);
+}
+
+static void print_value(ls_buffer *b, int width, double value) {
+    if (isnan(value))
+        ls_buffer_addf(b, "  %-*s", width, "-");
+    else
+        ls_buffer_addf(b, "  %-*.5g", width, value);
+}
+
 void ls_history_header(const ls_run *run) {
     ls_buffer b = {0};
     ls_buffer_addf(&b, "%5s  %10s", "epoch", "train_loss");
     if (run->t->target == LS_TARGET_CLASSES)
         ls_buffer_addf(&b, "  %9s", "train_acc");
     for (const ls_metric *m = ls_metrics; run->val != NULL && m->name != NULL; m++)
-        if (ls_metric_applies(m, run->t))
+        if (is_told(run, m, LS_METRIC_SCREEN))
             ls_buffer_addf(&b, "  val_%-8s", m->name);
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9s", "lr");
     ls_buffer_addf(&b, "  %9s  %8s", "samples/s", "time");
     if (b.status == LS_OK)
         ls_note(run->log, "%s", b.data);
@@ -113,9 +142,11 @@ void ls_history_print(const ls_run *run, const ls_epoch_record *r) {
     ls_buffer_addf(&b, "%5llu  %10.5g", (unsigned long long)run->t->state.epoch, r->train_loss);
     if (run->t->target == LS_TARGET_CLASSES)
         ls_buffer_addf(&b, "  %9.4f", r->train_accuracy);
-    for (const ls_metric *m = ls_metrics; r->val_score != NULL && m->name != NULL; m++)
-        if (ls_metric_applies(m, run->t))
-            ls_buffer_addf(&b, "  %-12.5g", m->value(run->t, r->val_score, run->spread));
+    for (const ls_metric *m = ls_metrics; r->val != NULL && m->name != NULL; m++)
+        if (is_told(run, m, LS_METRIC_SCREEN))
+            print_value(&b, column_width(m), m->value(m, r->val));
+    if (ls_rate_changes(&run->t->config))
+        ls_buffer_addf(&b, "  %9.3g", r->lr);
     ls_buffer_addf(&b, "  %9s  %8s%s", ls_print_count((uint64_t)r->rows_per_s, rate),
                    ls_print_duration(r->seconds, time), r->best ? "  *" : "");
     if (b.status == LS_OK)

@@ -44,7 +44,6 @@ static ls_status allocate_updates(ls_run *run) {
     LS_TRY(ls_alloc(RANK_NUMBERS * ranks + LANE_NUMBERS * run->lanes.total, sizeof(double),
                     "messages", &run->message));
     LS_TRY(ls_alloc(ranks, sizeof *run->message_bytes, "messages", &run->message_bytes));
-    LS_TRY(ls_alloc(ls_score_width(run->t), sizeof(double), "scores", &run->score));
     return LS_OK;
 }
 
@@ -99,6 +98,12 @@ static ls_status load_shard(ls_run *run) {
     return st;
 }
 
+/* Whether a metric that something depends on needs the predictions of all rows. */
+static bool needs_columns(const ls_run *run) {
+    return (run->monitor->traits & LS_METRIC_COLUMNS) != 0 ||
+           (run->watched != NULL && (run->watched->traits & LS_METRIC_COLUMNS) != 0);
+}
+
 static ls_status load_validation(ls_run *run) {
     size_t n = run->n_rows[LS_SPLIT_VAL];
     if (n == 0)
@@ -108,13 +113,8 @@ static ls_status load_validation(ls_run *run) {
                             &run->val));
     if (run->rows_from.streamed) /* the checks and the sum of all that is trained with */
         LS_TRY(ls_blocks_scan(run->val, run->log));
-    ls_status st = LS_OK;
-    if (run->t->target == LS_TARGET_VALUES) {
-        st = ls_alloc(run->t->n_targets, sizeof *run->spread, "targets", &run->spread);
-        if (st == LS_OK)
-            ls_score_spread(run->ds, run->rows[LS_SPLIT_VAL], n, run->spread);
-    }
-    return ls_agree(run->comm, st);
+    return ls_assessment_create(run->comm, run->t, run->ds, run->rows[LS_SPLIT_VAL], n, run->val,
+                                needs_columns(run), &run->validation);
 }
 
 /* What all ranks have read: a resumed run must go on with the values that it began with. */
@@ -241,14 +241,13 @@ static void free_buffers(ls_run *run) {
     ls_diagnosis_free(&run->diagnosis);
     ls_free(run->message);
     ls_free(run->message_bytes);
-    ls_free(run->score);
-    ls_free(run->spread);
 }
 
 void ls_run_free(ls_run *run) {
     ls_saver_destroy(run->saver); /* first: its thread reads what the run holds */
     ls_rows_free(&run->rows_from);
     free_buffers(run);
+    ls_assessment_destroy(run->validation);
     ls_blocks_destroy(run->val);
     ls_loader_destroy(run->loader);
     ls_activations_destroy(run->activations);

@@ -15,20 +15,33 @@ typedef struct decision {
     bool best, stop;
 } decision;
 
-/* The value of the monitored metric. */
-static double monitored(const ls_run *run, const ls_epoch_record *r) {
-    const char *monitor = ls_trained_monitor(run->t);
-    if (strcmp(monitor, "train_loss") == 0)
+/* The value of a metric that is watched, val_loss say; NAN where it has none in this epoch, the
+ * area under the curve of a single class say. */
+static double value_of(const ls_epoch_record *r, const char *watched, const ls_metric *m) {
+    if (strcmp(watched, "train_loss") == 0)
         return r->train_loss;
-    if (strcmp(monitor, "train_accuracy") == 0)
+    if (strcmp(watched, "train_accuracy") == 0)
         return r->train_accuracy;
-    return ls_metric_find(run->t, monitor + strlen("val_"))
-        ->value(run->t, r->val_score, run->spread);
+    return m->value(m, r->val);
+}
+
+static double monitored(const ls_run *run, const ls_epoch_record *r) {
+    return value_of(r, ls_trained_monitor(run->t), run->monitor);
 }
 
 static bool higher_is_better(const ls_run *run) {
-    const char *name = strchr(ls_trained_monitor(run->t), '_') + 1;
-    return ls_metric_find(run->t, name)->higher_is_better;
+    const int mode = run->t->config.train.early_stopping.mode;
+    return mode == LS_MODE_AUTO ? (run->monitor->traits & LS_METRIC_HIGHER) != 0
+                                : mode == LS_MODE_MAX;
+}
+
+/* What the schedule makes of the epoch. */
+static void observe(const ls_run *run, const ls_epoch_record *r, ls_schedule_state *state) {
+    const ls_choice *schedule = &run->t->config.schedule;
+    if (run->watched == NULL)
+        return;
+    const double value = value_of(r, ls_schedule_monitor(schedule), run->watched);
+    ls_schedule_observe(schedule, value, (run->watched->traits & LS_METRIC_HIGHER) != 0, state);
 }
 
 static decision decide(const ls_run *run, const ls_epoch_record *r) {
@@ -36,13 +49,13 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     decision d = {.state = run->t->state};
     ls_train_state *state = &d.state;
     double sign = higher_is_better(run) ? -1 : 1, value = sign * monitored(run, r);
-    bool first = state->best_epoch == 0;
-    d.best = first || value < sign * state->best_value;
+    bool valid = !isnan(value), first = state->best_epoch == 0;
+    d.best = valid && (first || value < sign * state->best_value);
     if (d.best) {
         state->best_value = sign * value;
         state->best_epoch = state->epoch;
     }
-    if (first || value < sign * state->reference - s->min_delta) {
+    if (valid && (first || value < sign * state->reference - s->min_delta)) {
         state->reference = sign * value;
         state->waited = 0;
     } else {
@@ -50,6 +63,7 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     }
     d.stop = s->given && state->waited >= (uint64_t)s->patience;
     state->finished = d.stop;
+    observe(run, r, &state->schedule);
     return d;
 }
 
@@ -82,11 +96,17 @@ static ls_status check_weights(const ls_run *run) {
 
 static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {
     LS_TRY(check_weights(run));
-    if (r->val_score != NULL && !isfinite(r->val_score[LS_SCORE_LOSS]))
+    if (r->val != NULL && !isfinite(ls_facts_loss(r->val)))
         return diverged(run, "the validation loss is");
-    return isfinite(monitored(run, r))
-               ? LS_OK
-               : diverged(run, "the metric that train.early_stopping.monitor names is");
+    return isinf(monitored(run, r))
+               ? diverged(run, "the metric that train.early_stopping.monitor names is")
+               : LS_OK;
+}
+
+static void warn_without_value(const ls_run *run, const ls_epoch_record *r) {
+    if (isnan(monitored(run, r)))
+        ls_warn(run->log, "%s has no value in epoch %llu, which counts as no improvement",
+                ls_trained_monitor(run->t), (unsigned long long)run->t->state.epoch);
 }
 
 /* Time since the last count goes to the state. */
@@ -174,6 +194,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_epoch_record r = {
         .train_loss = state->train_loss / state->train_weight,
         .train_accuracy = run->t->target == LS_TARGET_CLASSES ? state->train_correct / rows : NAN,
+        .lr = run->lr,
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
     LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));
@@ -185,8 +206,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
     if (run->val != NULL) {
-        LS_TRY(ls_blocks_score(run->comm, run->val, run->score));
-        r.val_score = run->score;
+        LS_TRY(ls_assess(run->comm, run->validation, &r.val));
     }
     LS_TRY(check_finite(run, &r));
     count_time(run);
@@ -198,6 +218,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     LS_TRY(ls_agree(run->comm, st));
     ls_history_print(run, &r);
     ls_diagnosis_warn(run, &r);
+    warn_without_value(run, &r);
     bool due = state->epoch % (uint64_t)run->t->config.checkpoint.every_epochs == 0;
     if (due || d.best || asked || is_last_epoch(run))
         return ls_saver_save(run->saver, d.best);

@@ -179,19 +179,20 @@ ls_status ls_move_weights(const ls_mover *m, ls_model *model, ls_status st) {
 
 ls_status ls_move_slots(const ls_mover *m, const ls_trained *t, const ls_optimizer_state *state,
                         ls_status st) {
-    const ls_optimizer_type *type = ls_optimizer_type_of(&t->config.optimizer);
+    const char *name[LS_OPTIMIZER_SLOTS_MAX];
+    const size_t n_slots = ls_optimizer_slots(&t->config.optimizer, name);
     const ls_model *model = t->model;
     bool all = m->comm == NULL;
     ls_tree_range range = {0, model->shared_floats};
     if (!all)
         range = ls_exchange_owned(m->exchange, rank_of(m));
-    for (size_t k = 0; k < type->n_slots; k++)
+    for (size_t k = 0; k < n_slots; k++)
         for (size_t p = 0; p < model->n_params; p++) {
             const ls_param *param = &model->params[p];
             const held shared = {state->slot[k], range};
             const held own = {state->sharded[k], {param->offset, param->count}};
             const bool sharded = param == model->sharded;
-            st = move_one(m, type->slot_name[k], param, all || sharded, sharded ? own : shared, st);
+            st = move_one(m, name[k], param, all || sharded, sharded ? own : shared, st);
         }
     return st;
 }

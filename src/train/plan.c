@@ -40,7 +40,7 @@ static void model_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
             for (size_t k = 0; k < m->layers[i].n_params; k++)
                 if (m->params[p].offset == m->layers[i].offset[k])
                     weights += ls_param_all(&m->params[p]);
-        ls_buffer_addf(out, "%-11s %zu %-10s %8s -> %-8s", i == 0 ? "model" : "", i,
+        ls_buffer_addf(out, "%-11s %-2zu %-20s %8s -> %-8s", i == 0 ? "model" : "", i,
                        m->layers[i].type->row.name,
                        count(i < m->front ? inputs : m->layers[i].in_size, a),
                        count(i + 1 < m->front ? inputs : m->layers[i].out_size, b));
@@ -121,8 +121,8 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
         {"training rows", ls_rows_bytes(run)},
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights and gradients", slab + (double)ls_exchange_held(run->exchange)},
-        {"optimiser", (own + front) * (double)ls_optimizer_type_of(&c->optimizer)->n_slots},
         {"stored gradients", (double)ls_updates_floats(run) * sizeof(float)},
+        {"optimiser", (own + front) * (double)ls_optimizer_slots(&c->optimizer, NULL)},
         {"batch and activations",
          (double)(rows * width) * sizeof(float) + (double)facts->bytes +
              (double)ls_activations_bytes(m, m->front, m->n_layers, rows, run->lanes.mine.count) +

@@ -20,8 +20,7 @@ typedef struct predictor {
     size_t *of_rank;         /* [ranks] the blocks of a round */
 } predictor;
 
-/* Probabilities, codes or outputs of this rank's block of a round. A single logit becomes two
- * probabilities. */
+/* Probabilities, codes or outputs of this rank's block of a round. */
 static ls_status compute(predictor *w) {
     const ls_trained *t = w->a.t;
     const size_t block = w->of_rank[ls_comm_rank(w->comm)], out = t->model->out_size;
@@ -31,14 +30,9 @@ static ls_status compute(predictor *w) {
     if (block == LS_NO_BLOCK)
         return LS_OK;
     const size_t rows = ls_blocks_rows(w->a.blocks, block, &first);
-    ls_loss_predict(&t->config.loss, rows, out, z, w->p);
+    ls_predict_rows(t, rows, z, w->p);
     for (size_t r = 0; t->target == LS_TARGET_CLASSES && r < rows; r++)
         w->code[r] = ls_predicted_class(t, z + r * out);
-    for (size_t r = rows; w->columns == 2 && out == 1 && r-- > 0;) {
-        float one = w->p[r];
-        w->p[2 * r] = 1.0f - one;
-        w->p[2 * r + 1] = one;
-    }
     return LS_OK;
 }
 

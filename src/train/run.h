@@ -6,6 +6,7 @@
 #ifndef LS_TRAIN_RUN_H
 #define LS_TRAIN_RUN_H
 
+#include "assess.h"
 #include "blocks.h"
 #include "deadline.h"
 #include "diagnose.h"
@@ -16,6 +17,7 @@
 #include "lockstep/train/checkpoint.h"
 #include "lockstep/train/train.h"
 #include "lockstep/train/trained.h"
+#include "rate.h"
 #include "rows.h"
 #include "run_dir.h"
 #include "saver.h"
@@ -90,6 +92,7 @@ struct ls_run {
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
     ls_updates updates;
     ls_diagnosis diagnosis;
+    double lr;           /* the learning rate of the step that is taken, or was last */
     char arithmetic[40]; /* what the bits depend on: ls_math_fingerprint */
     double began;        /* the clock when this process began to train */
     ls_saver *saver;
@@ -99,9 +102,11 @@ struct ls_run {
     size_t *message_bytes; /* [ranks] */
     ls_step_times times;   /* of this epoch's steps */
 
-    ls_blocks *val; /* NULL where there are no validation rows */
-    double *spread; /* [targets] of the validation rows, or NULL */
-    double *score;  /* [width] room for a validation */
+    ls_problem problem;
+    const ls_metric *monitor; /* that the best epoch is told by */
+    const ls_metric *watched; /* by the schedule, or NULL */
+    ls_blocks *val;           /* NULL where there are no validation rows */
+    ls_assessment *validation;
 
     ls_run_dir dir;
     char *resumed_from; /* path of the checkpoint, or NULL */
@@ -150,7 +155,8 @@ ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 /* history.c: metrics.jsonl and the table on the screen. */
 struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
-    const double *val_score;           /* NULL: none */
+    const ls_facts *val;               /* NULL: none */
+    double lr;                         /* of the epoch's last update */
     double seconds, rows_per_s;
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
     double read_wait_s;     /* for rows that are streamed, the mean over ranks */

@@ -32,7 +32,7 @@ struct ls_saver {
 };
 
 static size_t slots(const ls_run *run) {
-    return ls_optimizer_type_of(&run->t->config.optimizer)->n_slots;
+    return ls_optimizer_slots(&run->t->config.optimizer, NULL);
 }
 
 /* Whether rank 0 may hold a copy at all: where weights are spread nobody holds them all. */

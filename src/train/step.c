@@ -274,12 +274,19 @@ static void update(ls_run *run) {
     end_phase(run, LS_PHASE_BACKWARD);
 }
 
+/* The exchange of a step with the passes of this one and the next. */
+static bool overlaps(const ls_run *run) {
+    return !updates_tiles(run) && run->features == NULL;
+}
+
 /* The same of an update that had to wait for all of the gradient. */
 static ls_status update_whole(ls_run *run, size_t step) {
     if (ls_updates_gather_at_once(run))
         return LS_OK;
     ls_run_settle(run);
     LS_TRY(ls_updates_end_step(run, ls_updates_ends_group(run, step)));
+    if (!overlaps(run))
+        ls_run_settle(run);
     end_phase(run, LS_PHASE_UPDATE);
     return LS_OK;
 }
@@ -318,11 +325,6 @@ static ls_overlap overlap_of(ls_exchange *ex) {
                         .between = {move_messages, ex}};
 }
 
-/* The exchange of a step with the passes of this one and the next. */
-static bool overlaps(const ls_run *run) {
-    return !updates_tiles(run) && run->features == NULL;
-}
-
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     ls_train_state *state = &run->t->state;
     ls_batch *b = &run->batch;
@@ -355,6 +357,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
                        state->epoch > 0 ? "; the checkpoints hold the state of earlier epochs"
                                         : "");
     ls_updates_weigh(run, sums[LANE_WEIGHT]);
+    run->lr = ls_rate_of_step(run);
     if (ls_updates_ends_group(run, step))
         state->step++;
     backward(run, &pass);

@@ -89,6 +89,8 @@ static ls_status adopt_config(ls_run *run, ls_config *config, const char *path) 
                      "the change, or start anew with --overwrite or another --run-dir");
     ls_free(key);
     if (st == LS_OK)
+        st = ls_rate_check_epochs(&run->t->config, config, path);
+    if (st == LS_OK)
         ls_options_adopt(ls_config_table, &run->t->config, config);
     return st;
 }
@@ -176,10 +178,12 @@ static bool is_finished(const ls_run *run) {
 static void say_end(const ls_run *run) {
     const ls_train_state *s = &run->t->state;
     char time[32];
-    ls_note(run->log, "trained %llu epoch%s in %s; best %s %.6g in epoch %llu",
-            (unsigned long long)s->epoch, s->epoch == 1 ? "" : "s",
-            ls_print_duration(s->seconds, time), ls_trained_monitor(run->t), s->best_value,
-            (unsigned long long)s->best_epoch);
+    char best[128] = "";
+    if (s->best_epoch > 0)
+        snprintf(best, sizeof best, "; best %s %.6g in epoch %llu", ls_trained_monitor(run->t),
+                 s->best_value, (unsigned long long)s->best_epoch);
+    ls_note(run->log, "trained %llu epoch%s in %s%s", (unsigned long long)s->epoch,
+            s->epoch == 1 ? "" : "s", ls_print_duration(s->seconds, time), best);
     ls_note(run->log, "run directory: %s", run->dir.path);
 }
 

@@ -37,6 +37,7 @@ ls_update_span ls_updates_span_of(const ls_config *c, const ls_param *param) {
 
 static ls_update_rule rule_of(const ls_config *c) {
     return (ls_update_rule){.optimizer = &c->optimizer,
+                            .n_slots = ls_optimizer_slots(&c->optimizer, NULL),
                             .l1 = c->penalty.l1,
                             .l2 = c->penalty.l2,
                             .clip_value = isnan(c->clip.value) ? INFINITY : c->clip.value,
@@ -78,7 +79,7 @@ ls_status ls_updates_create(ls_run *run) {
     fill_spans(run, u->span);
     u->rule.n_spans = m->n_params;
     u->rule.span = u->span;
-    for (size_t k = 0; k < ls_optimizer_type_of(u->rule.optimizer)->n_slots; k++) {
+    for (size_t k = 0; k < u->rule.n_slots; k++) {
         LS_TRY(ls_alloc(owned(run).count, sizeof(float), "optimiser state", &u->state.slot[k]));
         if (m->sharded != NULL)
             LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",
@@ -112,10 +113,8 @@ double ls_updates_divisor(const ls_run *run) {
 }
 
 static ls_update_step step_of(const ls_run *run) {
-    const ls_update_rule *rule = &run->updates.rule;
-    const ls_optimizer_type *type = ls_optimizer_type_of(rule->optimizer);
     return (ls_update_step){.number = run->t->state.step,
-                            .lr = type->learning_rate(rule->optimizer->options),
+                            .lr = run->lr,
                             .scale = 1,
                             .rows = run->updates.rows,
                             .squares = run->updates.measured};
@@ -147,7 +146,7 @@ static void take(const ls_run *run, const stretches *s) {
     }
     const ls_update_step step = step_of(run);
     ls_update_piece piece = {s->span, t->floats, s->weights + t->first, {0}};
-    for (size_t k = 0; k < ls_optimizer_type_of(u->rule.optimizer)->n_slots; k++)
+    for (size_t k = 0; k < u->rule.n_slots; k++)
         piece.slot[k] = s->slot[k] + t->first;
     ls_update_now(&u->rule, &step, &piece, t->count, t->stride, t->tile);
 }
@@ -188,6 +187,11 @@ bool ls_updates_gather_at_once(const ls_run *run) {
 bool ls_updates_ends_group(const ls_run *run, size_t step) {
     return (step + 1) % run->updates.rule.accumulate == 0 ||
            step + 1 == ls_sampler_steps(run->sampler);
+}
+
+uint64_t ls_updates_of_epoch(const ls_run *run) {
+    const size_t steps = ls_sampler_steps(run->sampler), group = run->updates.rule.accumulate;
+    return (steps + group - 1) / group;
 }
 
 bool ls_updates_group_is_open(const ls_run *run) {

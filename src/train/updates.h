@@ -63,6 +63,9 @@ void ls_updates_take_spread_tile(const ls_run *run, const ls_tile *tile);
 /* Whether what the ranks own goes to all in the round that sums. */
 bool ls_updates_gather_at_once(const ls_run *run);
 
+/* Updates of an epoch. */
+uint64_t ls_updates_of_epoch(const ls_run *run);
+
 /* Whether a step is the last of its group, and weights are updated after it. */
 bool ls_updates_ends_group(const ls_run *run, size_t step);
 

@@ -52,7 +52,7 @@ static block shared_block(const ls_run *run, size_t b) {
                    .g = u->own + own,
                    .squares = u->squares + SQUARES * b,
                    .span = (size_t)(span - u->span)};
-    for (size_t k = 0; k < ls_optimizer_type_of(u->rule.optimizer)->n_slots; k++)
+    for (size_t k = 0; k < u->rule.n_slots; k++)
         found.piece.slot[k] = u->state.slot[k] + own;
     return found;
 }
@@ -71,7 +71,7 @@ static block spread_block(const ls_run *run, size_t i) {
         .g = u->spread + at,
         .squares = u->squares + SQUARES * (m->n_blocks + s->mine.first * strips + i),
         .span = u->rule.n_spans - 1};
-    for (size_t k = 0; k < ls_optimizer_type_of(u->rule.optimizer)->n_slots; k++)
+    for (size_t k = 0; k < u->rule.n_slots; k++)
         found.piece.slot[k] = u->state.sharded[k] + at;
     return found;
 }

@@ -290,6 +290,12 @@ class BadInput(refusals.TestCase):
         self.no_training(2, ["select", "7", "6"], "--set", "data.transform=[{select: 7}]")
         self.no_training(2, ["stats", "no metric of this run", "val_accuracy"], "--set",
                          "train.early_stopping={monitor: stats}")
+        self.no_training(2, ["did you mean 'val_accuracy'"], "--set",
+                         "train.early_stopping={monitor: val_acuracy}")
+        self.no_training(2, ["did you mean 'val_auc' or 'val_auc_weighted'"], "--set",
+                         "train.early_stopping={monitor: auc}")
+        self.no_training(2, ["train_auc", "no metric of this run"], "--set",
+                         "train.early_stopping={monitor: train_auc}")
         self.no_training(2, ["donors", "--group"], "--set", "data.split={group: donors}")
         experiments.values(self.path("d.h5"), 60, 6, 2)
         self.no_training(2, ["it has 3 outputs", "2 targets", "units to 2"],

@@ -184,7 +184,7 @@ class Matrix(lockstep_test.TestCase):
 
         def train(item):
             i, row = item
-            return weights(self.train(f"value-{i}", row, "--set", "train.epochs=1"))
+            return weights(self.train(f"value-{i}", row))
         made_by = {}
         for row, got in zip(rows, self.in_pool(train, enumerate(rows))):
             same = made_by.setdefault(got, row)

@@ -19,10 +19,12 @@ from small_runs import TestCase
 class Best(TestCase):
     """Which epoch is the best, and when training stops, against a recount of metrics.jsonl."""
 
-    @staticmethod
-    def recount(lines, monitor, patience, min_delta):
+    LOWER = ("val_loss", "train_loss", "val_brier", "val_log_loss", "val_calibration_error")
+
+    @classmethod
+    def recount(cls, lines, monitor, patience, min_delta, mode="auto"):
         """(the best epoch, the epoch after which training stops)."""
-        sign = -1 if monitor.endswith("accuracy") else 1
+        sign = {"auto": 1 if monitor in cls.LOWER else -1, "min": 1, "max": -1}[mode]
         best = reference = np.inf
         best_epoch = waited = 0
         for line in lines:
@@ -37,17 +39,17 @@ class Best(TestCase):
                     return best_epoch, line["epoch"]
         return best_epoch, lines[-1]["epoch"]
 
-    def check(self, monitor, patience, min_delta, ranks):
+    def check(self, monitor, patience, min_delta, ranks, mode="auto"):
         # Steps so large that every metric goes up and down; with a min_delta small ones, which
         # improve the loss by less and less.
         sgd = {"lr": 0.4, "momentum": 0.9} if min_delta == 0 else {"lr": 0.01}
         config = self.small(
             optimizer={"sgd": sgd},
             train={"epochs": 60, "early_stopping": {"monitor": monitor, "patience": patience,
-                                                    "min_delta": min_delta}})
+                                                    "min_delta": min_delta, "mode": mode}})
         r = self.train(config, "--overwrite", ranks=ranks)
         lines = experiments.metrics(self.path("run"))
-        best, end = self.recount(lines, monitor, patience, min_delta)
+        best, end = self.recount(lines, monitor, patience, min_delta, mode)
         self.assertEqual(lines[-1]["epoch"], end)
         self.assertLess(end, 60)
         if min_delta > 0:  # it counts: by the plain value the last epochs were better
@@ -73,6 +75,32 @@ class Best(TestCase):
                 end, _ = self.check(monitor, patience, min_delta, ranks)
                 ends.add((end, patience))
         self.assertGreater(len(ends), 2)  # the cases differ
+
+    def test_any_metric_decides(self):
+        for monitor, ranks, mode in (
+                ("val_auc", 3, "auto"), ("val_f1_macro", 0, "auto"), ("val_mcc", 2, "auto"),
+                ("val_brier", 0, "auto"), ("val_calibration_error", 3, "auto"),
+                ("val_auc", 2, "min"), ("val_loss", 0, "max")):
+            with self.subTest(monitor=monitor, mode=mode):
+                self.check(monitor, 4, 0, ranks, mode)
+                self.assertIn(monitor, self.text("run", "log.txt"))  # a column of the table
+
+    def test_a_metric_without_a_value_is_no_improvement(self):
+        """The area under the curve of validation rows that are all of one class."""
+        config = self.small(train={"epochs": 9, "early_stopping": {"monitor": "val_auc",
+                                                                   "patience": 2}})
+        with h5py.File(self.path("d.h5"), "r+") as f:
+            f["y"][f["split"][()] == 1] = 2
+        r = self.train(config, ranks=2)
+        self.assertIn("val_auc has no value in epoch 1", r.err)
+        self.assertIn("no improvement of val_auc for 2 epochs", r.err)
+        self.assertNotIn("best val_auc", r.err)
+        lines = experiments.metrics(self.path("run"))
+        self.assertEqual([(line["val_auc"], line["best"]) for line in lines], [(None, False)] * 2)
+        self.assertEqual(sorted(os.listdir(self.path("run", "checkpoints"))),
+                         ["last.h5", "step-0000000005.h5"])
+        self.assertEqual(json.loads(self.ok("evaluate", self.path("run"), "--json").out)["split"],
+                         "val")
 
     def test_best_needs_a_strictly_better_value(self):
         config = self.small(optimizer={"sgd": {"lr": 0}})

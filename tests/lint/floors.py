@@ -11,7 +11,7 @@ import lint
 FLOOR = {
     "base": 0,
     "comm": 1, "math": 1, "format": 1, "opt": 1,
-    "data": 2, "nn": 2, "optim": 2,
+    "data": 2, "nn": 2, "optim": 2, "metrics": 2,
     "train": 3,
     "study": 4, "export": 4, "report": 4, "bench": 4,
     "cli": 5,

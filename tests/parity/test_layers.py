@@ -8,7 +8,7 @@ trained. Optimiser and loss are sgd with momentum and mse: what differs from run
 The order of samples is drawn here by a second implementation of the sampler.
 
 The tolerance of 1e-5 (norm of the difference by the norm, a tensor): both work in float32, and 20 steps
-of sums in different orders leave up to 1e-6 where layer_norm divides by a deviation.
+of sums in different orders leave up to 2e-6 (softplus, whose outputs are all positive).
 """
 import h5py
 import numpy as np
@@ -107,7 +107,6 @@ class Layers(lockstep_test.TestCase):
                     error = np.linalg.norm(got.astype("f8") - want) / np.linalg.norm(want)
                     moved = np.linalg.norm(want - first[i]) / np.linalg.norm(want)
                     where = f"{name}, {ranks} ranks, tensor {i}"
-                    print(f"{where}: {error:.1e}")
                     self.assertGreater(moved, 1e-3, where)
                     self.assertLess(error, 1e-5, where)
 

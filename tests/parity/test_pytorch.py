@@ -27,6 +27,18 @@ OPTIMIZERS = {
              lambda t, p: t.optim.Adam(p, lr=1e-3, weight_decay=1e-3)),
     "adamw": ("{adamw: {lr: 1.0e-3, weight_decay: 0.1}}",
               lambda t, p: t.optim.AdamW(p, lr=1e-3, weight_decay=0.1)),
+    "nesterov": ("{sgd: {lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 1.0e-3}}",
+                 lambda t, p: t.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True,
+                                          weight_decay=1e-3)),
+    "adagrad": ("{adagrad: {lr_decay: 0.1, initial_accumulator: 0.01, weight_decay: 1.0e-3}}",
+                lambda t, p: t.optim.Adagrad(p, lr_decay=0.1, initial_accumulator_value=0.01,
+                                             weight_decay=1e-3)),
+    "rmsprop": ("{rmsprop: {lr: 1.0e-3, weight_decay: 1.0e-3}}",
+                lambda t, p: t.optim.RMSprop(p, lr=1e-3, weight_decay=1e-3)),
+    "centered": ("{rmsprop: {lr: 1.0e-4, alpha: 0.9, momentum: 0.9, centered: true, "
+                 "weight_decay: 1.0e-3}}",
+                 lambda t, p: t.optim.RMSprop(p, lr=1e-4, alpha=0.9, momentum=0.9, centered=True,
+                                              weight_decay=1e-3)),
 }
 
 # loss: layers, PyTorch's loss on outputs and targets.

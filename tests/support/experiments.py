@@ -208,6 +208,25 @@ EXPERIMENTS = {
 }
 
 
+# Schedules, with the optimizers that have no example above.
+_SCHEDULED = {
+    "step": ({"step": {"every": 2, "factor": 0.5}}, {"rmsprop": {"momentum": 0.5}}),
+    "exponential": ({"exponential": 0.7}, {"rmsprop": {"lr": 0.001, "centered": True}}),
+    "inverse_time": ({"inverse_time": 0.1}, {"adagrad": {"weight_decay": 0.001}}),
+    "polynomial": ({"polynomial": {"power": 0.5, "final": 0.1}}, {"adagrad": {"lr_decay": 0.1}}),
+    "cosine": ({"cosine": {"epochs": 1, "multiplier": 2, "final": 0.01}}, {"sgd": {"lr": 0.05}}),
+    "one_cycle": ("one_cycle",
+                  {"sgd": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.001}}),
+    "plateau": ({"plateau": {"factor": 0.5, "patience": 0, "min_delta": 0.02}}, "adam"),
+}
+for _name, (_schedule, _optimizer) in _SCHEDULED.items():
+    EXPERIMENTS[f"schedule_{_name}"] = (
+        lambda path: classes(path, 151, 13, 3),
+        {"data": {"split": {"val": 0.25}}, "model": [dense(9), "tanh", dense(3)],
+         "loss": "softmax_cross_entropy", "optimizer": _optimizer, "schedule": _schedule,
+         "warmup": {"steps": 4}, "batch": {"size": 24, "lanes": 6}, "train": {"epochs": 5}})
+
+
 def make(directory, name, **changes):
     """Writes dataset and config of an experiment; gives the config's path. changes overrides
     whole sections of the config."""

@@ -7,6 +7,7 @@ has a table of comes from the program, with values for its options from GIVEN.
 pairs.py makes rows of it, a few more than the product of the numbers of values of the two longest
 factors; a row costs two runs, about half a second each.
 """
+import itertools
 import re
 
 import experiments
@@ -24,7 +25,7 @@ GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [
          "layers": ["tanh"]}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
-ELSEWHERE = {"data.layout": "test_evaluate.py"}
+ELSEWHERE = {"data.layout": "test_evaluate.py", "train.early_stopping.mode": "test_train_again.py"}
 
 # What losses of values need: targets that counts can be, and as many outputs.
 VALUES = {"data.y": "/values", "model.last": dense(2)}
@@ -41,8 +42,9 @@ IMPOSSIBLE = [
 IMPOSSIBLE += [({"front": front, "strategy": "features"}, "elementwise") for front in
                ("layer_norm", "layer_norm+", "batch_norm", "batch_norm+", "residual")]
 
-# Factors whose values need not meet: initialisers are done before the first of these begins.
-APART = [("init", name) for name in ("front", "layer", "transform", "optimizer", "loss")]
+# Factors whose values need not meet: the tables of what comes one after the other in a run. What meets
+# them all is how a run is shared out.
+APART = list(itertools.combinations(("transform", "front", "init", "layer", "loss", "optimizer"), 2))
 
 
 class Factor:
@@ -131,7 +133,9 @@ def factors(program):
         "layer": program.kind("layer", "model.middle", but=["threshold"]),  # an error there
         "loss": program.kind("loss", "loss", {
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
-            **{loss: VALUES for loss in OF_VALUES}}),
+            **{loss: VALUES for loss in OF_VALUES},
+            # exp of wide sums would grow beyond all bounds at this learning rate.
+            "poisson_nll": {**VALUES, "model.deep": dense(290, init={"normal": 0.001})}}),
         "class weights": Factor(True, {"equal": {}, "balanced": {"class_weights": "balanced"}}),
         "row weights": Factor(True, {"1 each": {}, "given": {"data.weights": "/count"}}),
         "sampling": program.words("batch.sampling"),
@@ -139,7 +143,11 @@ def factors(program):
         "penalty": Factor(True, {"none": {}, "l1": {"penalty.l1": 1e-3},
                                  "elastic net": {"penalty": {"l1": 1e-4, "l2": 0.1, "biases": True}}}),
         "clip": Factor(True, {"none": {}, "value": {"clip.value": 0.01}, "norm": {"clip.norm": 0.1}}),
-        "accumulate": these("batch.accumulate", 1, 2),
+        "accumulate": Factor(True, {"1": {}, "2": {"batch.accumulate": 2,
+                                                   "checkpoint.every_steps": 1}}),
+        "schedule": program.kind("schedule", "schedule"),
+        "warmup": Factor(True, {"none": {}, "steps": {"warmup.steps": 5},
+                                "epochs": {"warmup": {"epochs": 1.5, "from": 0.3}}}),
         # What must not.
         "ranks": outside(*RANKS),
         "threads": outside(*THREADS),

@@ -84,8 +84,9 @@ static float *gradient_of(const nn_config *config, ls_model *m, const ls_overlap
 
 static void beside_others(void **state) {
     (void)state;
-    nn_config config = nn_config_of("model: [layer_norm, {dense: 1000}, tanh, {dense: 600}, layer_norm, relu, {dense: 4}]\n"
-                                    "loss: softmax_cross_entropy");
+    nn_config config = nn_config_of(
+        "model: [layer_norm, {dense: 1000}, tanh, {dense: 600}, layer_norm, relu, {dense: 4}]\n"
+        "loss: softmax_cross_entropy");
     ls_model *m = nn_model_of(&config, IN);
     const size_t n = m->slab_floats;
     OK(ls_model_init(m, 5));

@@ -213,6 +213,8 @@ static const bad bads[] = {
      "did you mean 'relu'?"},
     {OK "model:\n  - rellu: {}\n", NULL, "a.yaml:3:5: unknown layer 'rellu' in model.0",
      "did you mean 'relu'?"},
+    {OK "schedule: gausian\n", NULL, "a.yaml:2:11: unknown initialiser 'gausian' in schedule",
+     "did you mean 'gaussian'?"},
     {OK "optimizer: lbfgs_solver\n", NULL,
      "a.yaml:2:12: unknown optimiser 'lbfgs_solver' in optimizer", "every optimiser: adam"},
     {OK "optimizer:\n", NULL, "a.yaml:2:11: optimizer: a value is missing", "default, adam"},

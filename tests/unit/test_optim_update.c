@@ -17,6 +17,7 @@ static ls_update_piece piece_of(const ls_update_span *span, size_t first, size_t
 
 static ls_update_rule rule_of(const nn_config *config, const ls_update_span *span) {
     return (ls_update_rule){.optimizer = &config->optimizer,
+                            .n_slots = ls_optimizer_slots(&config->optimizer, NULL),
                             .clip_value = INFINITY,
                             .clip_norm = INFINITY,
                             .accumulate = 1,

@@ -30,6 +30,7 @@ typedef struct ls_update_span {
 
 typedef struct ls_update_rule {
     const ls_choice *optimizer;
+    size_t n_slots;               /* of the optimiser with its options */
     double l1, l2;                /* the penalty: l1 |w| + l2 w^2 / 2, summed over weights */
     double clip_value, clip_norm; /* INFINITY: not clipped */
     size_t accumulate;            /* batches whose gradients an update takes */

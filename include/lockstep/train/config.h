@@ -14,6 +14,7 @@
 #include "lockstep/base/text.h"
 #include "lockstep/data/dataset.h"
 #include "lockstep/opt/options.h"
+#include "lockstep/optim/schedule.h"
 
 typedef struct ls_config_split {
     bool given;
@@ -70,9 +71,13 @@ typedef struct ls_config_clip {
     double value, norm;
 } ls_config_clip;
 
+/* Which values of the monitored metric are better; AUTO: as the metric itself has it. */
+typedef enum ls_mode { LS_MODE_AUTO, LS_MODE_MIN, LS_MODE_MAX } ls_mode;
+
 typedef struct ls_config_stopping {
     bool given;
     char *monitor;
+    int mode; /* ls_mode */
     int64_t patience;
     double min_delta;
 } ls_config_stopping;
@@ -95,7 +100,8 @@ typedef struct ls_config {
     int64_t seed;
     ls_config_data data;
     ls_choice_list model;
-    ls_choice loss, optimizer;
+    ls_choice loss, optimizer, schedule;
+    ls_warmup warmup;
     ls_float_list class_weights; /* in the order of the classes; a word: balanced; or empty */
     ls_config_penalty penalty;
     ls_config_clip clip;

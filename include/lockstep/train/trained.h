@@ -36,6 +36,7 @@ typedef struct ls_train_state {
     double train_rows;
     double train_weight; /* of these rows in the loss */
     double seconds;      /* of training so far */
+    ls_schedule_state schedule;
 } ls_train_state;
 
 /* Most blocks that the columns of a wide input are cut into, and so most ranks that share it. */
