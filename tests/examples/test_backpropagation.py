@@ -69,7 +69,6 @@ class CrossEntropy(Example):
             self.assertAlmostEqual(self.predicted(f"{folder}/{name}"), output, delta=self.PRINTED)
 
     def test_first_gradients(self):
-        self.again("backprop-cross-entropy", "one", "--set", "train.epochs=1") if False else None
         self.follow("backprop-cross-entropy")
         after = self.weights("backprop-cross-entropy", "step-0000000001.h5")
         first = {"2_dense/weight": [0.088, 0.171, 0.005, -0.040], "2_dense/bias": [0]}

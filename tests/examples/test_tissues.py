@@ -1,4 +1,8 @@
-"""Tissue of origin: configs/examples/tissue-transform.yaml. Skipped where ../shared/data is absent."""
+"""Tissue of origin: configs/examples/tissue-transform.yaml. Skipped where ../shared/data is absent.
+
+Raw values reach 1e8, and a learning rate of 1e-6 moves weights by 2e-3 in all: 0.32 of the samples of
+new donors are right after 20 epochs, with logarithms 0.91 (798 samples, so 0.01 to 0.02 is chance).
+"""
 import csv
 import json
 from collections import Counter
@@ -19,18 +23,17 @@ class Tissues(Example):
         self.give(*self.files)
 
     def test_logarithm(self):
-        print(self.follow("tissue-transform")[-4000:])
+        self.follow("tissue-transform")
         self.check_tissues()
-        for run in ("tissue-log", "tissue-raw"):
-            print(run, [(e["epoch"], e["train_loss"], e["train_accuracy"]) for e in self.epochs(run)][::3])
-            print(self.accuracy(run))
+        self.assertGreater(self.accuracy("tissue-log"), 0.87)
+        self.assertLess(self.accuracy("tissue-raw"), 0.5)
 
     def accuracy(self, run):
         """On the donors that are for testing."""
-        result = json.loads(self.ok("evaluate", self.path("runs", run, "checkpoints", "last.h5"),
-                                    "--json").out)
+        last = self.path("runs", run, "checkpoints", "last.h5")
+        result = json.loads(self.ok("evaluate", last, "--json").out)
         self.assertEqual(result["split"], "test")
-        return result["accuracy"], result.get("balanced_accuracy"), result["loss"]
+        return result["accuracy"]
 
     def check_tissues(self):
         """Those of the config are the seven with most samples."""
