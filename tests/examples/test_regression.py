@@ -49,7 +49,7 @@ class Linear(Example):
 
 class Logistic(Example):
     def test_scikit_learn(self):
-        """Coefficients of up to 1.4; 1,500 epochs leave 1e-4 of a difference."""
+        """Coefficients of up to 1.3; 1,500 epochs leave 1e-4 of a difference."""
         sklearn = need_module("sklearn.linear_model")
         need_module("sklearn.datasets")
         self.follow("logistic-regression")
