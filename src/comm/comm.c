@@ -239,7 +239,8 @@ static bool gather_round(ls_comm *comm, char *all, const size_t *bytes, size_t a
     for (int k = 1; any && k < size; k++)
         isend(comm, mine + at, piece(comm, bytes[comm->rank], at), (comm->rank + k) % size,
               &comm->request[n++]);
-    ls_comm_wait(comm, n, comm->request, operation);
+    if (n > 0) /* a rank by itself has nobody to wait for */
+        ls_comm_wait(comm, n, comm->request, operation);
     return n > 0;
 }
 

@@ -24,12 +24,13 @@ static double log_loss(size_t n, size_t n_outputs, const float *z, int32_t label
         const double against = label == 1 ? -(double)z[0] : (double)z[0];
         return (against > 0 ? against : 0) + log1p(exp(-fabs(against)));
     }
-    double top = z[0], sum = 0;
+    size_t top = 0;
+    double others = 0; /* beside the largest, which counts 1 */
     for (size_t j = 1; j < n_outputs; j++)
-        top = z[j] > top ? z[j] : top;
+        top = z[j] > z[top] ? j : top;
     for (size_t j = 0; j < n_outputs; j++)
-        sum += exp(z[j] - top);
-    return log(sum) - (z[label] - top);
+        others += j != top ? exp((double)z[j] - (double)z[top]) : 0;
+    return log1p(others) - ((double)z[label] - (double)z[top]);
 }
 
 /* The squared distance of the probabilities from the truth (Brier, 1950); with two classes that of

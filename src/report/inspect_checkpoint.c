@@ -69,7 +69,7 @@ static void text_model(const ls_trained *t, ls_buffer *out) {
     const ls_model *m = t->model;
     char a[32], b[32], shape[128];
     for (size_t i = 0; i < m->n_layers; i++)
-        ls_buffer_addf(out, "%-11s%-2zu %-20s %8s -> %s\n", i == 0 ? "layers" : "", i,
+        ls_buffer_addf(out, "%-11s%2zu %-20s %8s -> %s\n", i == 0 ? "layers" : "", i,
                        m->layers[i].type->row.name, ls_print_count(m->layers[i].in_size, a),
                        ls_print_count(m->layers[i].out_size, b));
     for (size_t p = 0; p < m->n_params; p++)

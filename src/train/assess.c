@@ -26,6 +26,8 @@ struct ls_assessment {
     ls_counts *counts;   /* [problem.n], or NULL */
     double *spread;      /* [problem.n], or NULL */
     ls_facts facts;
+    ls_block_look *look; /* or NULL */
+    void *look_context;
 };
 
 /* Rows of the blocks of a rank, and the first of them. */
@@ -112,6 +114,11 @@ void ls_assessment_destroy(ls_assessment *a) {
     ls_free(a);
 }
 
+void ls_assessment_look(ls_assessment *a, ls_block_look *look, void *context) {
+    a->look = look;
+    a->look_context = context;
+}
+
 /* Outputs z of block i, which this rank has computed. */
 static void score_block(ls_assessment *a, size_t i, const float *z) {
     const ls_trained *t = a->t;
@@ -138,8 +145,13 @@ static ls_status score_round(ls_assessment *a, size_t ranks, size_t k) {
         a->of_rank[r] = k < share.count ? share.first + k : LS_NO_BLOCK;
     }
     LS_TRY(ls_blocks_forward(a->blocks, a->of_rank, &z));
-    if (k < a->mine.count)
-        score_block(a, a->mine.first + k, z);
+    if (k >= a->mine.count)
+        return LS_OK;
+    score_block(a, a->mine.first + k, z);
+    size_t first;
+    if (a->look != NULL)
+        a->look(a->look_context, ls_blocks_activations(a->blocks),
+                ls_blocks_rows(a->blocks, a->mine.first + k, &first));
     return LS_OK;
 }
 

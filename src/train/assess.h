@@ -28,6 +28,10 @@ ls_status ls_assessment_create(ls_comm *comm, const ls_trained *t, const ls_data
                                ls_assessment **out) LS_MUST_CHECK;
 void ls_assessment_destroy(ls_assessment *a);
 
+/* Who wants to see what the layers make of each block of this rank: called after its pass. */
+typedef void ls_block_look(void *context, const ls_activations *activations, size_t rows);
+void ls_assessment_look(ls_assessment *a, ls_block_look *look, void *context);
+
 /* *facts of the model as it is, the same on all ranks; they live until the next call. Allocates
  * nothing. Collective. Errors: ERR_DATA, agreed. */
 ls_status ls_assess(ls_comm *comm, ls_assessment *a, const ls_facts **facts) LS_MUST_CHECK;

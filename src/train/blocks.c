@@ -26,6 +26,10 @@ struct ls_blocks {
     uint64_t *sum;   /* [LS_BLOCK_ROWS] */
 };
 
+const ls_activations *ls_blocks_activations(const ls_blocks *b) {
+    return b->activations;
+}
+
 size_t ls_blocks_count(const ls_blocks *b) {
     return b->n_blocks;
 }

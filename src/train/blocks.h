@@ -35,6 +35,9 @@ void ls_blocks_destroy(ls_blocks *b);
  * agreed. */
 ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) LS_MUST_CHECK;
 
+/* The outputs of all layers behind the front in the last pass of this rank. */
+const ls_activations *ls_blocks_activations(const ls_blocks *b);
+
 /* How many blocks there are in all. */
 size_t ls_blocks_count(const ls_blocks *b);
 

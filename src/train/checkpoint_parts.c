@@ -50,6 +50,17 @@ static const state_field schedule_fields[] = {
 };
 #define N_SCHEDULE_FIELDS (sizeof schedule_fields / sizeof *schedule_fields)
 
+/* And of the course of its losses. */
+static const state_field course_fields[] = {
+    {"course_epochs", LS_H5_U64, offsetof(ls_train_state, course.epochs)},
+    {"course_rising", LS_H5_U64, offsetof(ls_train_state, course.rising)},
+    {"course_train_loss", LS_H5_F64, offsetof(ls_train_state, course.train_loss)},
+    {"course_val_loss", LS_H5_F64, offsetof(ls_train_state, course.val_loss)},
+    {"course_first_train_loss", LS_H5_F64, offsetof(ls_train_state, course.first_train_loss)},
+    {"course_least_train_loss", LS_H5_F64, offsetof(ls_train_state, course.least_train_loss)},
+};
+#define N_COURSE_FIELDS (sizeof course_fields / sizeof *course_fields)
+
 static ls_status write_fields(ls_h5 *file, const state_field *field, size_t n,
                               const ls_train_state *state) {
     for (size_t i = 0; i < n; i++)
@@ -88,6 +99,7 @@ static ls_status write_state(ls_h5 *file, const ls_train_state *state) {
     LS_TRY(ls_h5_make_group(file, "/state"));
     LS_TRY(write_fields(file, state_fields, N_STATE_FIELDS, state));
     LS_TRY(write_fields(file, &weight_field, 1, state));
+    LS_TRY(write_fields(file, course_fields, N_COURSE_FIELDS, state));
     return write_fields(file, schedule_fields, N_SCHEDULE_FIELDS, state);
 }
 
@@ -96,6 +108,8 @@ static ls_status read_state(ls_h5 *file, ls_train_state *state) {
     state->train_weight = state->train_rows;
     if (ls_h5_has_attribute(file, "/state", weight_field.name))
         LS_TRY(read_fields(file, &weight_field, 1, state));
+    if (ls_h5_has_attribute(file, "/state", course_fields[0].name))
+        LS_TRY(read_fields(file, course_fields, N_COURSE_FIELDS, state));
     if (!ls_h5_has_attribute(file, "/state", schedule_fields[0].name))
         return LS_OK;
     return read_fields(file, schedule_fields, N_SCHEDULE_FIELDS, state);

@@ -16,24 +16,34 @@
 #define GRADIENTS_APART 1e5
 /* A training loss so many times the least so far is on its way to nowhere. */
 #define LOSS_GROWN 10.0
+/* A larger share of a layer's units that are dead is worth a warning. */
+#define MANY_DEAD 0.5
 /* Epochs in a row in which validation gets worse while training gets better. */
 enum { RISING_EPOCHS = 3 };
+
+static void look(void *context, const ls_activations *a, size_t rows) {
+    ls_run *run = context;
+    ls_dead_units_look(&run->diagnosis.dead, ls_comm_rank(run->comm), a, rows);
+}
 
 ls_status ls_diagnosis_create(ls_run *run) {
     ls_diagnosis *d = &run->diagnosis;
     const size_t n = run->updates.rule.n_spans * LS_UPDATE_SQUARES;
     const size_t ranks = (size_t)ls_comm_size(run->comm);
-    *d = (ls_diagnosis){
-        .first_train_loss = NAN, .least_train_loss = NAN, .train_loss = NAN, .val_loss = NAN};
     LS_TRY(ls_alloc(n, sizeof *d->squares, "norms", &d->squares));
     LS_TRY(ls_alloc(n * ranks, sizeof *d->gathered, "norms", &d->gathered));
-    return ls_alloc(ranks, sizeof *d->bytes, "norms", &d->bytes);
+    LS_TRY(ls_alloc(ranks, sizeof *d->bytes, "norms", &d->bytes));
+    if (run->validation == NULL)
+        return LS_OK;
+    ls_assessment_look(run->validation, look, run);
+    return ls_dead_units_create(run->comm, run->t->model, &d->dead);
 }
 
 void ls_diagnosis_free(ls_diagnosis *d) {
     ls_free(d->squares);
     ls_free(d->gathered);
     ls_free(d->bytes);
+    ls_dead_units_free(&d->dead);
     *d = (ls_diagnosis){0};
 }
 
@@ -58,7 +68,11 @@ ls_status ls_diagnosis_share(ls_run *run) {
     memset(d->squares, 0, n * sizeof *d->squares);
     for (size_t i = 0; i < ranks * n; i++)
         d->squares[i % n] += d->gathered[i];
-    return LS_OK;
+    return d->dead.n_layers > 0 ? ls_dead_units_count(&d->dead, run->comm) : LS_OK;
+}
+
+static bool overfits(const ls_course *c) {
+    return c->rising >= RISING_EPOCHS;
 }
 
 /* ---- of a parameter ---- */
@@ -85,6 +99,17 @@ static json_t *rounded(double x) {
     return isfinite(x) && ls_parse_double(text, &value) ? json_real(value) : json_null();
 }
 
+static void dead_to_json(const ls_run *run, json_t **object) {
+    const ls_dead_units *dead = &run->diagnosis.dead;
+    json_t *o = json_object();
+    for (size_t k = 0; k < dead->n_layers; k++)
+        ls_json_set(&o, run->t->model->layers[dead->layer[k]].name, rounded(dead->share[k]));
+    if (dead->n_layers > 0)
+        ls_json_set(object, "dead_units", o);
+    else
+        json_decref(o);
+}
+
 void ls_diagnosis_to_json(const ls_run *run, json_t **object) {
     json_t *layers = json_object();
     for (size_t i = 0; i < run->t->model->n_params; i++) {
@@ -100,6 +125,9 @@ void ls_diagnosis_to_json(const ls_run *run, json_t **object) {
         ls_json_set(&layers, param->name, o);
     }
     ls_json_set(object, "layers", layers);
+    dead_to_json(run, object);
+    if (run->validation != NULL)
+        ls_json_set(object, "overfitting", json_boolean(overfits(&run->t->state.course)));
 }
 
 /* ---- warnings ---- */
@@ -149,40 +177,48 @@ static void warn_of_gradients(ls_run *run) {
                 m->params[most].name, high / low, m->params[least].name);
 }
 
-static void warn_of_divergence(ls_run *run, double train_loss) {
-    ls_diagnosis *d = &run->diagnosis;
-    const bool has_grown = d->least_train_loss > 0 &&
-                           train_loss > LOSS_GROWN * d->least_train_loss &&
-                           train_loss > d->first_train_loss;
-    if (has_grown && is_first(run, LS_WARNED_DIVERGING))
+static void warn_of_dead_units(ls_run *run) {
+    const ls_dead_units *dead = &run->diagnosis.dead;
+    for (size_t k = 0; k < dead->n_layers; k++)
+        if (dead->share[k] > MANY_DEAD && is_first(run, LS_WARNED_DEAD))
+            ls_warn(run->log,
+                    "%.0f%% of the units of %s give 0 for all validation rows and learn no more: "
+                    "lower the learning rate, or use leaky_relu or init: he_normal",
+                    100 * dead->share[k], run->t->model->layers[dead->layer[k]].name);
+}
+
+void ls_course_observe(ls_course *c, double train_loss, double val_loss) {
+    const bool first = c->epochs == 0;
+    const bool rises = !first && val_loss > c->val_loss && train_loss < c->train_loss;
+    c->rising = rises ? c->rising + 1 : 0;
+    c->first_train_loss = first ? train_loss : c->first_train_loss;
+    c->least_train_loss = first ? train_loss : fmin(c->least_train_loss, train_loss);
+    c->train_loss = train_loss;
+    c->val_loss = val_loss;
+    c->epochs++;
+}
+
+static bool diverges(const ls_course *c) {
+    return c->least_train_loss > 0 && c->train_loss > LOSS_GROWN * c->least_train_loss &&
+           c->train_loss > c->first_train_loss;
+}
+
+static void warn_of_losses(ls_run *run) {
+    const ls_course *c = &run->t->state.course;
+    if (diverges(c) && is_first(run, LS_WARNED_DIVERGING))
         ls_warn(run->log,
                 "training diverges: its loss is %.3g after %.3g: lower the learning rate, or set "
                 "clip: {norm: 1}",
-                train_loss, d->least_train_loss);
-    d->least_train_loss =
-        fmin(d->least_train_loss, train_loss); /* of NAN and a number the number */
-    d->first_train_loss = isnan(d->first_train_loss) ? train_loss : d->first_train_loss;
-}
-
-static void warn_of_overfitting(ls_run *run, double train_loss, double val_loss) {
-    ls_diagnosis *d = &run->diagnosis;
-    d->rising = val_loss > d->val_loss && train_loss < d->train_loss ? d->rising + 1 : 0;
-    if (d->rising >= RISING_EPOCHS && is_first(run, LS_WARNED_OVERFITTING))
+                c->train_loss, c->least_train_loss);
+    if (overfits(c) && is_first(run, LS_WARNED_OVERFITTING))
         ls_warn(run->log,
                 "over-fitting: for %d epochs the validation loss has risen while the training loss "
                 "fell: add dropout, a penalty or data, or set train.early_stopping",
                 RISING_EPOCHS);
-    d->train_loss = train_loss;
-    d->val_loss = val_loss;
 }
 
-bool ls_diagnosis_is_overfitting(const ls_run *run) {
-    return run->diagnosis.rising >= RISING_EPOCHS;
-}
-
-void ls_diagnosis_warn(ls_run *run, const ls_epoch_record *r) {
+void ls_diagnosis_warn(ls_run *run) {
     warn_of_gradients(run);
-    warn_of_divergence(run, r->train_loss);
-    if (r->val != NULL)
-        warn_of_overfitting(run, r->train_loss, ls_facts_loss(r->val));
+    warn_of_dead_units(run);
+    warn_of_losses(run);
 }

@@ -12,10 +12,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "dead_units.h"
 #include "lockstep/base/status.h"
+#include "lockstep/train/trained.h"
 
 typedef struct ls_run ls_run; /* run.h */
-typedef struct ls_epoch_record ls_epoch_record;
 
 enum {
     LS_WARNED_VANISHING,
@@ -27,34 +28,34 @@ enum {
 };
 
 typedef struct ls_diagnosis {
-    double *squares;  /* [spans][LS_UPDATE_SQUARES] of the last step measured, over all ranks */
-    double *gathered; /* [ranks] of them */
-    size_t *bytes;    /* [ranks] */
+    double *squares;    /* [spans][LS_UPDATE_SQUARES] of the last step measured, over all ranks */
+    double *gathered;   /* [ranks] of them */
+    size_t *bytes;      /* [ranks] */
+    ls_dead_units dead; /* of validation rows; no layers where there are none */
     bool warned[LS_WARNINGS];
-    double first_train_loss, least_train_loss; /* of the epochs before; NAN: none */
-    double train_loss, val_loss;               /* of the last one */
-    unsigned rising; /* epochs in which the validation loss rose while the training loss fell */
 } ls_diagnosis;
 
-/* Without it nothing is measured. Not collective. Errors: ERR_MEMORY. */
+/* Without it nothing is measured. Not collective. Errors: ERR_MEMORY. It is a run's for good:
+ * validation calls it. */
 ls_status ls_diagnosis_create(ls_run *run) LS_MUST_CHECK;
 void ls_diagnosis_free(ls_diagnosis *d);
 
 /* The squares of a step that begins go here where it is to be measured, else NULL. */
 double *ls_diagnosis_squares(ls_run *run, bool is_last_step);
 
-/* After the last step of an epoch: what all ranks have measured. Collective. Errors: those of
- * communication, agreed. */
+/* After the steps and the validation of an epoch: what all ranks have measured. Collective. Errors:
+ * those of communication, agreed. */
 ls_status ls_diagnosis_share(ls_run *run) LS_MUST_CHECK;
 
 /* "layers" of metrics.jsonl: norms of every parameter's gradient and weights, and of its update by
- * that of the weights. Sets it in a JSON object, as ls_json_set does. */
+ * that of the weights; "dead_units", the share of each layer that has such. Sets them in a JSON
+ * object, as ls_json_set does. */
 void ls_diagnosis_to_json(const ls_run *run, json_t **object);
 
-/* Whether the last epochs show over-fitting. */
-bool ls_diagnosis_is_overfitting(const ls_run *run);
+/* Adds an epoch to the course of losses; val_loss is NAN where there are no validation rows. */
+void ls_course_observe(ls_course *course, double train_loss, double val_loss);
 
 /* Warns of what the epoch shows. */
-void ls_diagnosis_warn(ls_run *run, const ls_epoch_record *record);
+void ls_diagnosis_warn(ls_run *run);
 
 #endif

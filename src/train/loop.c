@@ -64,6 +64,7 @@ static decision decide(const ls_run *run, const ls_epoch_record *r) {
     d.stop = s->given && state->waited >= (uint64_t)s->patience;
     state->finished = d.stop;
     observe(run, r, &state->schedule);
+    ls_course_observe(&state->course, r->train_loss, r->val != NULL ? ls_facts_loss(r->val) : NAN);
     return d;
 }
 
@@ -198,16 +199,15 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
         .rows_per_s = (rows - rows_before) / trained,
         .steps_s = trained};
     LS_TRY(ls_run_mean(run, run->times.wait_s, &r.wait_s));
-    LS_TRY(ls_diagnosis_share(run));
     if (run->rows_from.streamed)
         LS_TRY(ls_run_mean(run, run->rows_from.wait_s, &r.read_wait_s));
     state->epoch++;
     state->epoch_step = 0;
     state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
-    if (run->val != NULL) {
+    if (run->val != NULL)
         LS_TRY(ls_assess(run->comm, run->validation, &r.val));
-    }
+    LS_TRY(ls_diagnosis_share(run));
     LS_TRY(check_finite(run, &r));
     count_time(run);
     decision d;
@@ -217,7 +217,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     ls_status st = ls_comm_rank(run->comm) == 0 ? ls_history_append(run, &r) : LS_OK;
     LS_TRY(ls_agree(run->comm, st));
     ls_history_print(run, &r);
-    ls_diagnosis_warn(run, &r);
+    ls_diagnosis_warn(run);
     warn_without_value(run, &r);
     bool due = state->epoch % (uint64_t)run->t->config.checkpoint.every_epochs == 0;
     if (due || d.best || asked || is_last_epoch(run))

@@ -153,7 +153,7 @@ ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;
 ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 
 /* history.c: metrics.jsonl and the table on the screen. */
-struct ls_epoch_record {
+typedef struct ls_epoch_record {
     double train_loss, train_accuracy; /* NAN: none */
     const ls_facts *val;               /* NULL: none */
     double lr;                         /* of the epoch's last update */
@@ -161,7 +161,7 @@ struct ls_epoch_record {
     double steps_s, wait_s; /* of its steps; for others, the mean over ranks */
     double read_wait_s;     /* for rows that are streamed, the mean over ranks */
     bool best;
-};
+} ls_epoch_record;
 
 /* Appends a line for the epoch that state.epoch counts; rank 0 only. Errors: ERR_IO. */
 ls_status ls_history_append(const ls_run *run, const ls_epoch_record *record) LS_MUST_CHECK;

@@ -85,6 +85,9 @@ class BadRuns(refusals.TestCase):
                             ("optimizer={adam: {lr: 0.5}}", "optimizer.adam.lr"),
                             ("optimizer=sgd", "optimizer"),
                             ("data.transform=[log1p]", "data.transform"),
+                            ("class_weights=balanced", "class_weights"),
+                            ("data.weights=''", "data.weights"),
+                            ("batch.sampling=balanced", "batch.sampling"),
                             ("train.early_stopping={}", "train.early_stopping")):
             with self.subTest(change=change):
                 self.refused(2, [key, "differs from the run that is resumed", "--overwrite"],

@@ -49,8 +49,9 @@ class Files(TestCase):
         self.assertEqual([line["step"] for line in lines], [5, 10, 15])
         for line in lines:
             self.assertEqual(sorted(line), sorted([
-                "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr",
-                "best", "seconds", "samples_per_s", "steps_s", "wait_s"]))
+                "epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
+                "val_balanced_accuracy", "val_f1_macro", "lr", "best", "seconds", "samples_per_s",
+                "steps_s", "wait_s"]))
             self.assertEqual(line["lr"], 0.001)
             self.assertGreater(line["seconds"], 0)
             self.assertGreater(line["samples_per_s"], 0)
@@ -64,7 +65,7 @@ class Files(TestCase):
         self.train(config)
         line, = experiments.metrics(self.path("run"))
         self.assertEqual(sorted(line), sorted(["epoch", "step", "train_loss", "val_loss", "val_mse",
-                                               "val_mae", "val_r2", "lr", "best"]))
+                                               "val_mae", "val_r2", "val_rmse", "lr", "best"]))
         self.train(config, "--overwrite", "--set", "data.split={train: 1}")
         line, = experiments.metrics(self.path("run"))
         self.assertEqual(sorted(line), ["best", "epoch", "lr", "step", "train_loss"])

@@ -4,6 +4,7 @@ gradient beside PyTorch's: parity/test_losses.py.)"""
 # timeout: 300
 import csv
 import json
+import os
 import shutil
 
 import h5py
@@ -96,6 +97,22 @@ class Weights(refusals.TestCase):
         losses = -np.log(p[np.arange(len(p)), (self.y + 1) % 3])
         self.assertAlmostEqual(self.evaluate("--data", other)["loss"], np.average(losses, weights=w),
                                delta=CLOSE)
+
+    def test_checkpoint_of_before_there_were_weights(self):
+        """In the state of one that was made inside an epoch each row weighs 1: a run goes on with it."""
+        self.data()
+        config = self.config(checkpoint={"every_steps": 3, "keep": 99}, train={"epochs": 2})
+        self.train(config=config)
+        want = experiments.metrics(self.run_dir)
+        checkpoints = self.path("run", "checkpoints")
+        for name in os.listdir(checkpoints):
+            if name != "step-0000000003.h5":
+                os.remove(os.path.join(checkpoints, name))
+        with experiments.edit_checkpoint(os.path.join(checkpoints, "step-0000000003.h5")) as f:
+            self.assertEqual(f["state"].attrs["train_weight"], 36)
+            del f["state"].attrs["train_weight"]
+        self.train("--resume", config=config)
+        self.assertEqual(experiments.metrics(self.run_dir), want)
 
     def full_batch(self, name, weights, **arrays):
         """The weights after some steps over all rows."""

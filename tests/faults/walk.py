@@ -250,6 +250,8 @@ def make_targets(root):
         Training(base, 3, "false"),
         Training(features, 3, "false", ", strategy features"),
         Output("evaluate", base, ["evaluate", last, "--data", "@/d.h5", "--json"]),
+        Output("evaluate curves", base, ["evaluate", last, "--data", "@/d.h5", "--curves", "@/c.csv"],
+               "c.csv"),
         Output("predict csv", base, ["predict", last, "--data", "@/d.h5", "-o", "@/p.csv"],
                "p.csv"),
         Output("predict h5", base, ["predict", last, "--data", "@/d.h5", "-o", "@/p.h5"], "p.h5"),

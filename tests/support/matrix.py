@@ -22,7 +22,9 @@ UNITS = 33
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
          "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5, "dispersion": 0.5,
-         "layers": ["tanh"]}
+         "layers": ["tanh"], "every": 2, "decay": 0.1,
+         # of plateau: every epoch but the first brings a reduction, the first one down to min_lr
+         "patience": 0, "min_delta": 1000, "min_lr": 0.006}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py", "train.early_stopping.mode": "test_train_again.py"}

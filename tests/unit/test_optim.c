@@ -206,6 +206,25 @@ static void slots_are_those_that_are_needed(void **state) {
     }
 }
 
+/* After the first step of the rmsprop that keeps all three; alpha, 0.75, is exact. */
+static void slots_hold_what_their_names_say(void **state) {
+    (void)state;
+    nn_config config =
+        nn_config_of("optimizer: {rmsprop: {alpha: 0.75, centered: true, momentum: 0.5}}");
+    float *const slots[] = {slot[0], slot[1], slot[2]};
+    memset(slot, 0, sizeof slot);
+    fill(w, N, 1);
+    fill(g, N, 2);
+    ls_optimizer_update(&config.optimizer, 1, N, w, g, slots);
+    for (size_t i = 0; i < N; i++) {
+        assert_true(slot[0][i] == 0.25f * g[i] * g[i]); /* squares, mean, momentum */
+        assert_true(slot[1][i] == 0.25f * g[i]);
+        const double root = sqrt(0.25 - 0.0625) * fabs((double)g[i]) + 1e-8;
+        assert_true(fabs((double)slot[2][i] - (double)g[i] / root) < 1e-5);
+    }
+    nn_config_free(&config);
+}
+
 /* Nesterov's step as textbooks write it, with a look ahead: v = mu v - lr g(x + mu v); x = x + v,
  * for a bowl whose gradient is a (w - c). What lockstep holds is the point looked ahead to. The
  * curvatures go up to 4, so that lr = 0.05 is stable and every weight comes near to its c, 3 at the
@@ -321,6 +340,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(recursions),
                                        cmocka_unit_test(rows_are_complete),
                                        cmocka_unit_test(slots_are_those_that_are_needed),
+                                       cmocka_unit_test(slots_hold_what_their_names_say),
                                        cmocka_unit_test(nesterov_looks_ahead),
                                        cmocka_unit_test(nesterov_needs_momentum),
                                        cmocka_unit_test(a_variance_is_not_negative),

@@ -158,6 +158,7 @@ typedef struct ls_layer_type {
      * NULL. */
     const ls_choice_list *(*inside)(const void *options);
     const struct ls_layer_type *end;
+    bool can_die;   /* a unit may give 0 whatever comes, and then learns no more */
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
     bool is_step;   /* it has no gradient, so that nothing before it can learn, unless it is last:
                        backward hands on that of its output as it is */

@@ -21,6 +21,14 @@
 #include "lockstep/nn/model.h"
 #include "lockstep/train/config.h"
 
+/* How the losses of epochs went. */
+typedef struct ls_course {
+    uint64_t epochs; /* that it knows of */
+    uint64_t rising; /* of the last ones: the validation loss rose while the training loss fell */
+    double train_loss, val_loss;               /* of the last one; NAN: none */
+    double first_train_loss, least_train_loss; /* of all */
+} ls_course;
+
 /* Where training stands. */
 typedef struct ls_train_state {
     uint64_t epoch;      /* epochs done */
@@ -37,6 +45,7 @@ typedef struct ls_train_state {
     double train_weight; /* of these rows in the loss */
     double seconds;      /* of training so far */
     ls_schedule_state schedule;
+    ls_course course;
 } ls_train_state;
 
 /* Most blocks that the columns of a wide input are cut into, and so most ranks that share it. */

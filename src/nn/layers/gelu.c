@@ -22,11 +22,11 @@ LS_SIMD static void exponent_loop(size_t n, const float *x, float *y) {
         y[i] = -0.5f * (x[i] * x[i]);
 }
 
-/* erf: of x / sqrt 2; bell: exp(-x^2 / 2). */
-LS_SIMD static void backward_loop(size_t n, const float *x, const float *erf, const float *bell,
-                                  const float *dy, float *dx) {
+/* erf: of x / sqrt 2; dx: exp(-x^2 / 2) before. */
+LS_SIMD static void backward_loop(size_t n, const float *x, const float *erf, const float *dy,
+                                  float *dx) {
     for (size_t i = 0; i < n; i++)
-        dx[i] = dy[i] * (0.5f * (1.0f + erf[i]) + x[i] * (NORMAL_TOP * bell[i]));
+        dx[i] = dy[i] * (0.5f * (1.0f + erf[i]) + x[i] * (NORMAL_TOP * dx[i]));
 }
 
 static void forward(const void *opts, size_t n, const float *x, float *y) {
@@ -38,14 +38,14 @@ static void forward(const void *opts, size_t n, const float *x, float *y) {
 
 static void backward(const void *opts, size_t n, const float *x, const float *y, const float *dy,
                      float *dx) {
-    float erf[LS_VECTOR_CHUNK], bell[LS_VECTOR_CHUNK];
+    float erf[LS_VECTOR_CHUNK] = {0};
     (void)opts;
     (void)y;
     scale_loop(n, SQRT_HALF, x, erf);
     ls_erf_of(n, erf, erf);
-    exponent_loop(n, x, bell);
-    ls_exp_of(n, bell, bell);
-    backward_loop(n, x, erf, bell, dy, dx);
+    exponent_loop(n, x, dx);
+    ls_exp_of(n, dx, dx);
+    backward_loop(n, x, erf, dy, dx);
 }
 
 static const ls_elementwise loops = {forward, backward};

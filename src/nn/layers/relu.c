@@ -20,6 +20,7 @@ static const ls_elementwise loops = {forward, backward};
 const ls_layer_type ls_layer_relu = {
     .row = {.name = "relu", .help = "max(x, 0)"},
     .columns = LS_COLUMNS_APART,
+    .can_die = true,
     .range = "from 0 on",
     .loops = &loops,
     .plan = ls_layer_plan_same,
