@@ -1,5 +1,5 @@
-"""Whole trainings: the loss of each of 50 steps is PyTorch's, for many choices of loss, layers, optimiser,
-penalty, clipping and schedule together.
+"""Whole trainings: the loss of each of 50 steps is PyTorch's, for many choices of loss, layers,
+optimiser, penalty, clipping and schedule together.
 
 # timeout: 300
 # processors: 2
@@ -8,7 +8,7 @@ Each epoch takes one step, with a batch that is drawn anew from more rows than i
 leaves the rest out), so that train_loss in metrics.jsonl is the loss of that step; which rows they are
 says the second implementation of the sampler. PyTorch begins with the same weights and computes in
 float64: what differs is the rounding of lockstep's float32, which steps carry on. Left out, what a
-case has MORE of changes the curve by 100 times the tolerance at least, which the test asks, too.
+case takes from MORE changes the curve by 100 times the tolerance at least, which the test asks, too.
 
 A new choice is a line in its table, and at least one line in CASES that uses it.
 """
