@@ -4,7 +4,7 @@ lockstep/data/sampler.h and lockstep/base/random.h.
 Philox4x32-10: Salmon et al., SC11. Plain Python integers; for tests, so slow is well enough.
 """
 MASK = 0xFFFFFFFF
-DEAL, LANE_BLOCKS, LANE_ROWS, BALANCE = 3, 4, 5, 12  # purposes of draws
+DEAL, LANE_BLOCKS, LANE_ROWS, BALANCE = 3, 4, 5, 10  # purposes of draws
 
 
 def philox(counter, key):
