@@ -1,7 +1,6 @@
 """Regression: configs/examples/linear-regression.yaml beside the closed form and the exact recursion of
 gradient descent, logistic-regression.yaml beside scikit-learn. Skipped where the data are not there."""
 import csv
-import os
 
 import numpy as np
 
@@ -36,7 +35,6 @@ class Linear(Example):
             losses.append((error ** 2).mean())
             a, b = (a - 1e-6 * 2 * (error * self.x).mean(), b - 1e-6 * 2 * error.mean())
         told = [line["train_loss"] for line in self.epochs("linear-regression")]
-        print(a, b, losses[-1])
         np.testing.assert_allclose(told, losses, rtol=1e-5)
         np.testing.assert_allclose(self.line("linear-regression"), [a, b], rtol=1e-5)
 
@@ -46,23 +44,21 @@ class Linear(Example):
         solution = np.linalg.solve(columns.T @ columns, columns.T @ self.y)
         a, b = self.line("linear-regression-standardized")
         a, b = a / self.x.std(), b - a * self.x.mean() / self.x.std()
-        print(solution)
         np.testing.assert_allclose([a, b], solution, rtol=1e-5)
 
 
 class Logistic(Example):
     def test_scikit_learn(self):
-        """Coefficients to 1e-3: both are at the minimum to about 1e-4."""
-        linear_model = need_module("sklearn.linear_model").linear_model
-        datasets = need_module("sklearn.datasets").datasets
-        self.give()
-        data = datasets.load_breast_cancer()
-
+        """Coefficients of up to 1.3; 1,500 epochs leave 1e-4 of a difference."""
+        sklearn = need_module("sklearn.linear_model")
+        need_module("sklearn.datasets")
         self.follow("logistic-regression")
+        data = sklearn.datasets.load_breast_cancer()
         x = (data.data - data.data.mean(0)) / data.data.std(0)
-        model = linear_model.LogisticRegression(C=1, tol=1e-10, max_iter=10000).fit(x, data.target)
+        model = sklearn.linear_model.LogisticRegression(C=1, tol=1e-10, max_iter=10000)
+        model.fit(x, data.target)
         found = self.weights("logistic-regression")
-        print(np.abs(found["0_dense/weight"] - model.coef_).max(), found["0_dense/bias"] - model.intercept_)
+        self.assertGreater(np.abs(model.coef_).max(), 1)
         np.testing.assert_allclose(found["0_dense/weight"], model.coef_, atol=1e-3)
         np.testing.assert_allclose(found["0_dense/bias"], model.intercept_, atol=1e-3)
 

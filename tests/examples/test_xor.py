@@ -28,7 +28,6 @@ class Xor(Example):
     def test_the_network_learns_it(self):
         self.assertEqual(self.accuracies("xor")[-1], 1)
         learnt = sum(found[-1] == 1 for found in self.seeds(SEEDS))
-        print(learnt)
         self.assertGreaterEqual(learnt, SHARE * len(SEEDS))
 
     def test_a_perceptron_does_not(self):

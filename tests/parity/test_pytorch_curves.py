@@ -1,5 +1,5 @@
-"""Whole trainings: the loss of each of 50 steps is PyTorch's, for many choices of loss, layers, optimiser,
-penalty, clipping and schedule together.
+"""Whole trainings: the loss of each of 50 steps is PyTorch's, for many choices of loss, layers,
+optimiser, penalty, clipping and schedule together.
 
 # timeout: 300
 # processors: 2
@@ -8,7 +8,7 @@ Each epoch takes one step, with a batch that is drawn anew from more rows than i
 leaves the rest out), so that train_loss in metrics.jsonl is the loss of that step; which rows they are
 says the second implementation of the sampler. PyTorch begins with the same weights and computes in
 float64: what differs is the rounding of lockstep's float32, which steps carry on. Left out, what a
-case has MORE of changes the curve by 100 times the tolerance at least, which the test asks, too.
+case takes from MORE changes the curve by 100 times the tolerance at least, which the test asks, too.
 
 A new choice is a line in its table, and at least one line in CASES that uses it.
 """
@@ -23,7 +23,7 @@ from sampler import Sampler
 
 SEED, INPUTS, BATCH, BLOCK, WINDOW, STEPS = 11, 30, 64, 4, 9, 50
 ROWS = 101  # 26 blocks: in 8 lanes 12 to 16 rows, so that each can fill one step of 8, and not all two
-TOLERANCE = 2e-5  # of the mean loss
+TOLERANCE = 3e-6  # of the mean loss: 50 roundings of 6e-8; up to 6e-7 is seen
 CLASS_WEIGHTS = [0.5, 3.0, 1.0, 1.5, 2.0]
 
 # name: (lockstep's config, the targets, PyTorch's function of functional, outputs and targets)
@@ -50,6 +50,11 @@ OPTIMIZERS = {
                     lambda o, p: o.Adam(p, lr=0.003, betas=(0.8, 0.99), weight_decay=0.01)),
     "adamw": ({"adamw": {"lr": 0.003, "weight_decay": 0.2}},
               lambda o, p: o.AdamW(p, lr=0.003, weight_decay=0.2)),
+    "nesterov": ({"sgd": {"lr": 0.03, "momentum": 0.9, "nesterov": True}},
+                 lambda o, p: o.SGD(p, lr=0.03, momentum=0.9, nesterov=True)),
+    "adagrad": ({"adagrad": {"lr": 0.02}}, lambda o, p: o.Adagrad(p, lr=0.02)),
+    "rmsprop": ({"rmsprop": {"lr": 0.001, "momentum": 0.5}},
+                lambda o, p: o.RMSprop(p, lr=0.001, momentum=0.5)),
 }
 
 # What is between the inputs and the last layer. batch_norm is PyTorch's with one lane.
@@ -76,6 +81,17 @@ MORE = {
     "clipped values": ({"clip": {"value": 0.01}}, {"clip": lambda u, p: u.clip_grad_value_(p, 0.01)}),
     "standardized": ({"data": {"transform": ["standardize"]}},
                      {"inputs": lambda x: (x - x.mean(0)) / x.std(0)}),
+    "cosine": ({"schedule": {"cosine": {"final": 0.02}}},
+               {"schedule": lambda s, o: s.CosineAnnealingLR(o, STEPS, 0.02 * o.defaults["lr"])}),
+    "restarts": ({"schedule": {"cosine": {"epochs": 7, "multiplier": 2}}},
+                 {"schedule": lambda s, o: s.CosineAnnealingWarmRestarts(o, 7, 2)}),
+    "one cycle": ({"schedule": "one_cycle"},
+                  {"schedule": lambda s, o: s.OneCycleLR(o, o.defaults["lr"], STEPS,
+                                                         cycle_momentum=False)}),
+    "steps": ({"schedule": {"step": {"every": 15, "factor": 0.3}}},
+              {"schedule": lambda s, o: s.StepLR(o, 15, 0.3)}),
+    "warm-up": ({"warmup": {"steps": 20, "from": 0.05}},
+                {"schedule": lambda s, o: s.LinearLR(o, 0.05, 1, 20)}),
     "class weights": ({"class_weights": CLASS_WEIGHTS},
                       {"loss": lambda f, z, y: f.cross_entropy(z, y, z.new_tensor(CLASS_WEIGHTS))}),
 }
@@ -98,6 +114,11 @@ CASES = [
     ("mae", "deep", "adam", "standardized"),
     ("huber", "relu", "adam, decay", "elastic net"),
     ("poisson", "gelu", "adam", "clipped values"),
+    ("cross entropy", "deep", "nesterov", "cosine"),
+    ("mse", "batch norm", "adagrad", "one cycle"),
+    ("huber", "gelu", "rmsprop", "restarts"),
+    ("binary", "layer norm", "momentum", "warm-up"),
+    ("label smoothing", "deep", "adamw", "steps"),
 ]
 
 MODULES = {  # of torch.nn, for so many inputs
@@ -181,7 +202,7 @@ class Curves(lockstep_test.TestCase):
             if "clip" in does:
                 does["clip"](torch.nn.utils, parameters)
             rule.step()
-            if schedule:
+            if schedule and epoch + 1 < STEPS:
                 schedule.step()
         return np.array(curve)
 
