@@ -50,8 +50,7 @@ static ls_status check_threshold(const ls_evaluate_request *request, const ls_pr
             request->threshold, names, n, "the criteria");
     if (problem->kind != LS_FOR_TWO)
         return ls_fail(LS_ERR_USAGE, "--threshold",
-                       "a threshold is between two classes, this "
-                       "model has %s",
+                       "a threshold is between two classes, this model has %s",
                        problem->kind == LS_FOR_MANY ? "another number of them" : "none");
     return LS_OK;
 }
