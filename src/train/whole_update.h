@@ -18,6 +18,6 @@ ls_tree_range ls_whole_own_blocks(const ls_run *run, int rank);
 
 /* Updates all weights from the gradients that are stored, and gives those that all ranks have alike
  * to all. Collective. Errors: those of communication, agreed. */
-ls_status ls_whole_update(ls_run *run, const ls_update_step *step) LS_MUST_CHECK;
+ls_status ls_whole_update(ls_run *run, const ls_update_step *begun) LS_MUST_CHECK;
 
 #endif

@@ -11,8 +11,8 @@ static double row_loss(const void *options, size_t n, const float *z, int32_t la
     (void)label;
     double sum = 0;
     for (size_t j = 0; j < n; j++) {
-        double mean = exp(z[j]), t = value[j];
-        sum += mean - t * z[j];
+        const double at = (double)z[j], mean = exp(at), t = (double)value[j];
+        sum += mean - t * at;
         if (dz != NULL)
             dz[j] = (float)((mean - t) / (double)n);
     }

@@ -28,7 +28,8 @@ static const ls_opt options[] = {
 
 static double factor(const void *opts, const ls_schedule_at *at) {
     const step_options *o = opts;
-    return pow(o->factor, (double)(ls_schedule_epoch(at) / (uint64_t)o->every));
+    const uint64_t reductions = ls_schedule_epoch(at) / (uint64_t)o->every;
+    return pow(o->factor, (double)reductions);
 }
 
 const ls_schedule_type ls_schedule_step = {
