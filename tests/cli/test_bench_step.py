@@ -58,6 +58,8 @@ class Steps(TestCase):
     def test_step_of_other_shapes(self):
         line = self.step(*self.SHAPE, "--lanes", 3, "--optimizer", "sgd")
         self.assertEqual((line["lanes"], line["optimizer"]), (3, "sgd"))
+        self.assertEqual(line["update_bytes"], 8 * line["weights"])  # it keeps nothing
+        line = self.step(*self.SHAPE, "--optimizer", "sgd", "--set", "optimizer.sgd.momentum=0.9")
         self.assertEqual(line["update_bytes"], 16 * line["weights"])
         # Rows are streamed for as many epochs as it takes.
         self.step(*self.SHAPE, "--set", "data.memory=stream", "--set", "train.epochs=1")
