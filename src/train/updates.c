@@ -15,24 +15,24 @@ static ls_tree_range owned(const ls_run *run) {
 
 /* ---- the rule ---- */
 
-/* A parameter a span, in the order of the slab: the one that is spread is the last of it. */
-static void fill_spans(const ls_run *run, ls_update_span *span) {
-    const ls_model *m = run->t->model;
-    size_t n = 0;
-    for (size_t p = 0; p < m->n_params; p++)
-        if (&m->params[p] != m->sharded)
-            span[n++] = ls_updates_span_of(&run->t->config, &m->params[p]);
-    if (m->sharded != NULL)
-        span[n] = ls_updates_span_of(&run->t->config, m->sharded);
-}
-
-ls_update_span ls_updates_span_of(const ls_config *c, const ls_param *param) {
+static ls_update_span span_of(const ls_config *c, const ls_param *param) {
     const bool is_matrix = param->rank > 1;
     return (ls_update_span){.end = param->offset + ls_slab_room(param->count),
                             .rate = param->lr_scale,
                             .running = param->running,
                             .penalised = is_matrix || c->penalty.biases,
                             .is_matrix = is_matrix};
+}
+
+/* A parameter a span, in the order of the slab: the one that is spread is the last of it. */
+static void fill_spans(const ls_run *run, ls_update_span *span) {
+    const ls_model *m = run->t->model;
+    size_t n = 0;
+    for (size_t p = 0; p < m->n_params; p++)
+        if (&m->params[p] != m->sharded)
+            span[n++] = span_of(&run->t->config, &m->params[p]);
+    if (m->sharded != NULL)
+        span[n] = span_of(&run->t->config, m->sharded);
 }
 
 static ls_update_rule rule_of(const ls_config *c) {

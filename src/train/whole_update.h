@@ -2,12 +2,7 @@
 #ifndef LS_TRAIN_WHOLE_UPDATE_H
 #define LS_TRAIN_WHOLE_UPDATE_H
 
-#include "lockstep/nn/model.h"
-#include "lockstep/train/config.h"
 #include "updates.h"
-
-/* How a parameter is updated. */
-ls_update_span ls_updates_span_of(const ls_config *config, const ls_param *param);
 
 /* Blocks that the squares of the spread layer's floats are added up in, over all ranks: its strips
  * of outputs in each block of columns, whatever the number of ranks. */

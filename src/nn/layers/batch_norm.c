@@ -10,24 +10,14 @@
  * Sums over rows are float64, row after row. */
 #include <math.h>
 
-#include "layers.h"
-#include "lockstep/nn/init.h"
+#include "normal.h"
 
 typedef struct norm_options {
-    double eps, momentum;
-    bool affine;
-    ls_choice init, bias_init;
-    ls_param_training training;
+    ls_normal normal;
+    double momentum;
 } norm_options;
 
 static const ls_opt options[] = {
-    {.key = "eps",
-     .kind = LS_OPT_FLOAT,
-     .offset = offsetof(norm_options, eps),
-     .fallback = "1.0e-5",
-     .min = 1e-37,
-     .max = 1,
-     .help = "added to the variance"},
     {.key = "momentum",
      .kind = LS_OPT_FLOAT,
      .offset = offsetof(norm_options, momentum),
@@ -35,24 +25,7 @@ static const ls_opt options[] = {
      .max = 1,
      .flags = LS_OPT_ABOVE_MIN,
      .help = "share by which the running statistics move to those of a step"},
-    {.key = "affine",
-     .kind = LS_OPT_BOOL,
-     .offset = offsetof(norm_options, affine),
-     .fallback = "true",
-     .help = "scale and shift every feature by trained numbers"},
-    {.key = "init",
-     .kind = LS_OPT_CHOICE,
-     .offset = offsetof(norm_options, init),
-     .fallback = "ones",
-     .choices = &ls_init_choices,
-     .help = "first values of the factors [inputs]"},
-    {.key = "bias_init",
-     .kind = LS_OPT_CHOICE,
-     .offset = offsetof(norm_options, bias_init),
-     .fallback = "zeros",
-     .choices = &ls_init_choices,
-     .help = "first values of the shifts [inputs]"},
-    LS_PARAM_TRAINING_ROWS(norm_options, training),
+    LS_NORMAL_ROWS(norm_options, normal),
     {.kind = LS_OPT_END},
 };
 
@@ -66,34 +39,23 @@ enum { PART = 64 };
 
 /* ---- what it asks for ---- */
 
-static ls_param_spec param(const norm_options *o, const char *name, size_t n, const ls_choice *init,
-                           double running) {
-    return (ls_param_spec){.name = name,
-                           .rank = 1,
-                           .dim = {n},
-                           .init = init,
-                           .fan_in = n,
-                           .fan_out = n,
-                           .training = &o->training,
-                           .running = running};
-}
-
 /* state: a lane's mean and 1 / sqrt(variance + eps), of all features, in its first row's. */
 static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
     const norm_options *o = opts;
+    const ls_normal *normal = &o->normal;
     const size_t n = ls_shape_size(in);
     p->out = *in;
     p->state_bytes = 2 * n * sizeof(float);
-    p->param[MEAN] = param(o, "running_mean", n, &ls_init_zeros, o->momentum);
-    p->param[VARIANCE] = param(o, "running_variance", n, &ls_init_ones, o->momentum);
-    p->param[WEIGHT] = param(o, "weight", n, &o->init, 0);
-    p->param[BIAS] = param(o, "bias", n, &o->bias_init, 0);
-    p->n_params = o->affine ? 4 : 2;
+    p->param[MEAN] = ls_normal_param(normal, "running_mean", n, &ls_init_zeros, o->momentum);
+    p->param[VARIANCE] = ls_normal_param(normal, "running_variance", n, &ls_init_ones, o->momentum);
+    p->param[WEIGHT] = ls_normal_param(normal, "weight", n, &normal->init, 0);
+    p->param[BIAS] = ls_normal_param(normal, "bias", n, &normal->bias_init, 0);
+    p->n_params = normal->affine ? 4 : 2;
     return LS_OK;
 }
 
-static const norm_options *options_of(const ls_layer *l) {
-    return l->options;
+static const ls_normal *normal_of(const ls_layer *l) {
+    return &((const norm_options *)l->options)->normal;
 }
 
 static const float *param_at(const ls_layer *l, const ls_layer_io *io, size_t p) {
@@ -102,7 +64,7 @@ static const float *param_at(const ls_layer *l, const ls_layer_io *io, size_t p)
 
 /* Whether rows are seen by their lane's statistics. */
 static bool uses_lanes(const ls_layer *l, const ls_pass *pass) {
-    return pass->training && !options_of(l)->training.frozen;
+    return pass->training && !normal_of(l)->training.frozen;
 }
 
 static float *mean_of(const ls_layer *l, const ls_layer_io *io, size_t first_row) {
@@ -151,7 +113,7 @@ static void use_running(const ls_layer *l, const ls_layer_io *io, size_t first, 
     const float *m = param_at(l, io, MEAN) + first, *v = param_at(l, io, VARIANCE) + first;
     for (size_t j = 0; j < count; j++) {
         mean[j] = m[j];
-        scale[j] = (float)(1 / sqrt((double)v[j] + options_of(l)->eps));
+        scale[j] = (float)(1 / sqrt((double)v[j] + normal_of(l)->eps));
     }
 }
 
@@ -188,7 +150,7 @@ static void forward_part(const ls_layer *l, const ls_pass *pass, const ls_layer_
         use_running(l, io, p->first, p->count, p->mean, p->scale);
     } else {
         float *mean = mean_of(l, io, p->row) + p->first, *scale = mean + n;
-        measure(p->rows, n, p->count, options_of(l)->eps, x, p->mean, p->scale);
+        measure(p->rows, n, p->count, normal_of(l)->eps, x, p->mean, p->scale);
         for (size_t j = 0; j < p->count; j++) {
             mean[j] = p->mean[j];
             scale[j] = p->scale[j];
@@ -269,9 +231,9 @@ static size_t room(const ls_layer *l, size_t rows, size_t lanes) {
 
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     for_parts(l, pass, io, backward_part);
-    if (options_of(l)->training.frozen)
+    if (normal_of(l)->training.frozen)
         return;
-    if (options_of(l)->affine) {
+    if (normal_of(l)->affine) {
         sum_to(l, pass, io, WEIGHT, io->room);
         sum_to(l, pass, io, BIAS, io->dy);
     }

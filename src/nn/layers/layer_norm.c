@@ -6,44 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "layers.h"
-#include "lockstep/nn/init.h"
+#include "normal.h"
 
 typedef struct norm_options {
-    double eps;
-    bool affine;
-    ls_choice init, bias_init;
-    ls_param_training training;
+    ls_normal normal;
 } norm_options;
 
-static const ls_opt options[] = {
-    {.key = "eps",
-     .kind = LS_OPT_FLOAT,
-     .offset = offsetof(norm_options, eps),
-     .fallback = "1.0e-5",
-     .min = 1e-37,
-     .max = 1,
-     .help = "added to the variance"},
-    {.key = "affine",
-     .kind = LS_OPT_BOOL,
-     .offset = offsetof(norm_options, affine),
-     .fallback = "true",
-     .help = "scale and shift every feature by trained numbers"},
-    {.key = "init",
-     .kind = LS_OPT_CHOICE,
-     .offset = offsetof(norm_options, init),
-     .fallback = "ones",
-     .choices = &ls_init_choices,
-     .help = "first values of the factors [inputs]"},
-    {.key = "bias_init",
-     .kind = LS_OPT_CHOICE,
-     .offset = offsetof(norm_options, bias_init),
-     .fallback = "zeros",
-     .choices = &ls_init_choices,
-     .help = "first values of the shifts [inputs]"},
-    LS_PARAM_TRAINING_ROWS(norm_options, training),
-    {.kind = LS_OPT_END},
-};
+static const ls_opt options[] = {LS_NORMAL_ROWS(norm_options, normal), {.kind = LS_OPT_END}};
 
 enum { WEIGHT, BIAS };
 
@@ -52,26 +21,19 @@ typedef struct row_state {
     double mean, scale; /* scale: 1 / sqrt(variance + eps) */
 } row_state;
 
-static ls_param_spec param(const norm_options *o, const char *name, size_t n,
-                           const ls_choice *init) {
-    return (ls_param_spec){.name = name,
-                           .rank = 1,
-                           .dim = {n},
-                           .init = init,
-                           .fan_in = n,
-                           .fan_out = n,
-                           .training = &o->training};
-}
-
 static ls_status plan(const void *opts, const ls_shape *in, ls_layer_plan *p) {
-    const norm_options *o = opts;
+    const ls_normal *o = &((const norm_options *)opts)->normal;
     const size_t n = ls_shape_size(in);
     p->out = *in;
     p->state_bytes = sizeof(row_state);
-    p->param[WEIGHT] = param(o, "weight", n, &o->init);
-    p->param[BIAS] = param(o, "bias", n, &o->bias_init);
+    p->param[WEIGHT] = ls_normal_param(o, "weight", n, &o->init, 0);
+    p->param[BIAS] = ls_normal_param(o, "bias", n, &o->bias_init, 0);
     p->n_params = o->affine ? 2 : 0;
     return LS_OK;
+}
+
+static const ls_normal *normal_of(const ls_layer *l) {
+    return &((const norm_options *)l->options)->normal;
 }
 
 static bool is_affine(const ls_layer *l) {
@@ -134,7 +96,7 @@ LS_SIMD static void scale_and_shift(size_t n, const float *w, const float *b, fl
 }
 
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
-    const double eps = ((const norm_options *)l->options)->eps;
+    const double eps = normal_of(l)->eps;
     const float *w = param_at(l, io, WEIGHT), *b = param_at(l, io, BIAS);
     const size_t rows = ls_pass_rows(pass), n = l->out_size;
     row_state *state = io->state; /* NULL where nothing is trained */
@@ -194,7 +156,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
             backward_row(n, &state[r], w, own, dy, io->dx + r * n);
         multiply(n, dy, own, own);
     }
-    if (!is_affine(l) || ((const norm_options *)l->options)->training.frozen)
+    if (!is_affine(l) || normal_of(l)->training.frozen)
         return;
     ls_layer_find_gradient(l, WEIGHT, pass, io->gradients, d);
     ls_gemm_backward_bias(&pass->rows, pass->lanes, n, z, d);
