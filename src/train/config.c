@@ -39,8 +39,9 @@ static int64_t default_lanes(int64_t size) {
 
 static ls_status check_batch(ls_config_batch *b, const char *where) {
     if (b->lanes == LS_OPT_UNSET)
-        b->lanes = default_lanes(b->size);
-    if (b->size % b->lanes != 0)
+        b->lanes = b->size == LS_BATCH_ALL ? DEFAULT_LANES : default_lanes(b->size);
+    b->rows = b->size == LS_BATCH_ALL ? 0 : b->size;
+    if (b->rows % b->lanes != 0)
         return ls_hint(ls_fail(LS_ERR_CONFIG, where,
                                "batch.size: %lld is not divisible by batch.lanes: %lld",
                                (long long)b->size, (long long)b->lanes),

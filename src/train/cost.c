@@ -5,7 +5,7 @@
 
 static size_t own_rows(const ls_run *run) {
     const ls_config_batch *b = &run->t->config.batch;
-    return run->lanes.mine.count * (size_t)(b->size / b->lanes);
+    return run->lanes.mine.count * (size_t)(b->rows / b->lanes);
 }
 
 /* A matrix is multiplied with forward, for its own gradient, and for that of its input unless this
@@ -34,7 +34,7 @@ void ls_step_cost(const ls_run *run, ls_step_facts *out) {
         .gemm = ls_gemm_name(run->t->gemm),
         .optimizer = c->optimizer.row->name,
         .can_spread = ls_model_can_shard(&c->model),
-        .rows = (size_t)c->batch.size,
+        .rows = (size_t)c->batch.rows,
         .inputs = spread ? m->sharded->all_columns : m->in_size,
         .outputs = m->out_size,
         .lanes = (size_t)c->batch.lanes,
@@ -43,7 +43,7 @@ void ls_step_cost(const ls_run *run, ls_step_facts *out) {
         .own_weights = ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).count +
                        (spread ? m->sharded->count : 0),
         .exchanged_floats = m->shared_floats,
-        .front_floats = spread ? (size_t)c->batch.size * m->layers[m->front - 1].out_size : 0};
+        .front_floats = spread ? (size_t)c->batch.rows * m->layers[m->front - 1].out_size : 0};
     out->update_bytes = 2 * (double)sizeof(float) * (double)(1 + slots) * (double)m->n_weights;
     add_products(run, out);
 }

@@ -116,7 +116,7 @@ static ls_status prepare(const ls_run *run, const ls_param *matrix, products *p)
     p->in = at_most(matrix->dim[1], MOST_INPUTS);
     p->out = at_most(matrix->dim[0], MOST_UNITS);
     return allocate(p,
-                    at_most((size_t)(spread ? b->size : b->size / b->lanes), most > 0 ? most : 1));
+                    at_most((size_t)(spread ? b->rows : b->rows / b->lanes), most > 0 ? most : 1));
 }
 
 static ls_status measure_products(const ls_run *run, ls_forecast *f) {
@@ -254,7 +254,7 @@ static const char *rate(double per_s, double unit, char *text, size_t size) {
 void ls_run_forecast_lines(const ls_run *run, const ls_forecast *f, ls_buffer *out) {
     char a[32], b[32], c[32], d[32];
     const double steps = (double)ls_sampler_steps(run->sampler);
-    const double rows = (double)run->t->config.batch.size;
+    const double rows = (double)run->t->config.batch.rows;
     ls_buffer_addf(out, "speed       products %s GFLOP/s, memory %s GB/s a rank (measured in %s)\n",
                    rate(f->flops_per_s, 1e9, a, sizeof a),
                    rate(f->stream_bytes_per_s, 1e9, b, sizeof b), ls_print_duration(f->took_s, c));

@@ -13,9 +13,9 @@ static ls_status allocate_batch(ls_run *run) {
     ls_batch *b = &run->batch;
     const ls_config *c = &run->t->config;
     const ls_model *m = run->t->model;
-    size_t lanes = run->lanes.mine.count, rows = lanes * (size_t)(c->batch.size / c->batch.lanes);
+    size_t lanes = run->lanes.mine.count, rows = lanes * (size_t)(c->batch.rows / c->batch.lanes);
     size_t all_lanes = run->features != NULL ? run->lanes.total : lanes;
-    size_t all = all_lanes * (size_t)(c->batch.size / c->batch.lanes);
+    size_t all = all_lanes * (size_t)(c->batch.rows / c->batch.lanes);
     size_t width = run->features != NULL ? m->layers[m->front - 1].out_size : m->in_size;
     LS_TRY(ls_alloc(rows * width, sizeof *b->x, "batch", &b->x));
     if (run->t->target == LS_TARGET_CLASSES)
@@ -147,7 +147,7 @@ static void warn_of_messages(const ls_run *run, const char *why) {
 /* A rank goes on with the rows of its lanes. */
 void ls_run_front_rows(const ls_run *run, ls_tree_range *rows) {
     const ls_config_batch *b = &run->t->config.batch;
-    const size_t ranks = (size_t)ls_comm_size(run->comm), room = (size_t)(b->size / b->lanes);
+    const size_t ranks = (size_t)ls_comm_size(run->comm), room = (size_t)(b->rows / b->lanes);
     for (size_t r = 0; r < ranks; r++) {
         const ls_tree_range lanes = ls_share(run->lanes.total, ranks, r);
         rows[r] = (ls_tree_range){lanes.first * room, lanes.count * room};

@@ -54,8 +54,8 @@ static void batch_lines(const ls_run *run, ls_buffer *out) {
     const ls_config *c = &run->t->config;
     char a[32];
     size_t lanes = (size_t)c->batch.lanes, ranks = (size_t)ls_comm_size(run->comm);
-    ls_buffer_addf(out, "batch       %lld rows in %zu lanes of %lld\n", (long long)c->batch.size,
-                   lanes, (long long)c->batch.size / c->batch.lanes);
+    ls_buffer_addf(out, "batch       %lld rows in %zu lanes of %lld\n", (long long)c->batch.rows,
+                   lanes, (long long)c->batch.rows / c->batch.lanes);
     ls_buffer_addf(out, "steps       %s an epoch, %lld epochs\n",
                    count(ls_sampler_steps(run->sampler), a), (long long)c->train.epochs);
     ls_buffer_addf(out, "ranks       %zu, %d threads each\n", ranks, ls_math_threads());
@@ -99,7 +99,7 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
     const ls_model *m = run->t->model;
     const ls_config *c = &run->t->config;
     size_t ranks = (size_t)ls_comm_size(run->comm);
-    size_t rows = run->lanes.mine.count * (size_t)(c->batch.size / c->batch.lanes);
+    size_t rows = run->lanes.mine.count * (size_t)(c->batch.rows / c->batch.lanes);
     size_t val_blocks = (run->n_rows[LS_SPLIT_VAL] + LS_BLOCK_ROWS - 1) / LS_BLOCK_ROWS;
     const bool features = m->sharded != NULL;
     size_t val_rows =

@@ -15,8 +15,14 @@ static ls_status check_lanes(const ls_run *run) {
     int ranks = ls_comm_size(run->comm);
     if (ranks <= lanes)
         return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_CONFIG, "batch.lanes", "%d ranks are more than the %lld lanes",
-                           ranks, lanes),
+    const ls_status st = ls_fail(LS_ERR_CONFIG, "batch.lanes",
+                                 "%d ranks are more than the %lld lanes", ranks, lanes);
+    if (run->t->config.batch.size == LS_BATCH_ALL)
+        return ls_hint(st,
+                       "start at most %lld ranks, or set batch.lanes to at least %d (the lanes are "
+                       "part of what fixes the result)",
+                       lanes, ranks);
+    return ls_hint(st,
                    "start at most %lld ranks, or set batch.lanes to a divisor of batch.size (%lld) "
                    "that is at least %d (the lanes are part of what fixes the result)",
                    lanes, (long long)run->t->config.batch.size, ranks);
@@ -291,6 +297,16 @@ static ls_status check_same_dataset(const ls_run *run) {
     return LS_OK;
 }
 
+/* Of batch.size: all: lanes get whole blocks, one of them perhaps one more than another. */
+static void take_all_rows(ls_run *run) {
+    ls_config *c = &run->t->config;
+    const int64_t rows = (int64_t)run->n_rows[LS_SPLIT_TRAIN], block = c->data.block_rows;
+    const int64_t blocks = (rows + block - 1) / block;
+    const int64_t most = (blocks + c->batch.lanes - 1) / c->batch.lanes * block;
+    if (c->batch.size == LS_BATCH_ALL)
+        c->batch.rows = c->batch.lanes * (most < rows ? most : rows);
+}
+
 static ls_status prepare_data(ls_run *run) {
     LS_TRY(check_lanes(run));
     LS_TRY(open_dataset(run));
@@ -305,6 +321,7 @@ static ls_status prepare_data(ls_run *run) {
         LS_TRY(split_rows(run));
     }
     LS_TRY(list_rows(run));
+    take_all_rows(run);
     if (run->resumed_from == NULL)
         LS_TRY(ls_weigh_classes(run->t, run->label, run->rows[LS_SPLIT_TRAIN],
                                 run->n_rows[LS_SPLIT_TRAIN]));
@@ -318,7 +335,7 @@ static void warn_of_empty_lanes(const ls_run *run, const ls_sampler_spec *spec) 
     size_t empty = 0;
     for (size_t l = 0; l < spec->lanes; l++)
         empty += ls_sampler_lane_rows(run->sampler, l) == 0;
-    if (empty == 0)
+    if (empty == 0 || run->t->config.batch.size == LS_BATCH_ALL)
         return;
     size_t rows = (spec->lanes - empty) * (spec->batch / spec->lanes);
     bool can_fill = spec->n_rows >= spec->lanes;
@@ -359,11 +376,12 @@ static ls_status prepare_sampler(ls_run *run) {
         ls_share(lanes, (size_t)ls_comm_size(run->comm), (size_t)ls_comm_rank(run->comm));
     const bool features = c->parallel.strategy == LS_STRATEGY_FEATURES;
     ls_sampler_spec spec = {.n_rows = run->n_rows[LS_SPLIT_TRAIN],
-                            .batch = (size_t)c->batch.size,
+                            .batch = (size_t)c->batch.rows,
                             .lanes = lanes,
                             .block_rows = (size_t)c->data.block_rows,
                             .window = (size_t)c->data.shuffle_window,
-                            .drop_last = c->batch.last == LS_BATCH_DROP,
+                            .drop_last =
+                                c->batch.last == LS_BATCH_DROP && c->batch.size != LS_BATCH_ALL,
                             .seed = (uint32_t)c->seed};
     LS_TRY(ls_sampler_create(&spec, features ? (ls_tree_range){0, lanes} : mine, &run->sampler));
     if (ls_sampler_steps(run->sampler) == 0)

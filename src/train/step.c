@@ -35,7 +35,7 @@ static double *part_of(const ls_run *run, int rank) {
 
 /* Rows of a lane in a step that is full. */
 static size_t lane_rows(const ls_run *run) {
-    return (size_t)(run->t->config.batch.size / run->t->config.batch.lanes);
+    return (size_t)(run->t->config.batch.rows / run->t->config.batch.lanes);
 }
 
 /* The rows that this rank's lanes begin with among the sampler's. */
@@ -106,7 +106,7 @@ static void gather_batch(ls_run *run, const ls_pass *pass, size_t rows) {
     ls_pass all = *pass;
     all.position = b->all_position;
     spread_batch(run);
-    ls_rows_gather(run, b->all_slot, (size_t)run->t->config.batch.size,
+    ls_rows_gather(run, b->all_slot, (size_t)run->t->config.batch.rows,
                    ls_features_x(run->features));
     end_phase(run, LS_PHASE_GATHER);
     y = ls_features_forward(run->features, &all);

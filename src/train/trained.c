@@ -137,7 +137,7 @@ ls_status ls_trained_check_values(const ls_trained *t, const ls_dataset *ds) {
 /* What `auto` means, and why. */
 static int auto_strategy(const ls_config *c, size_t inputs, char *why, size_t size) {
     char given[32], limit[32];
-    const size_t rows = (size_t)c->batch.size, lanes = (size_t)c->batch.lanes;
+    const size_t rows = (size_t)c->batch.rows, lanes = (size_t)c->batch.lanes;
     int strategy = LS_STRATEGY_DATA;
     ls_print_count(inputs, given);
     if (!ls_model_can_shard(&c->model)) {

@@ -109,7 +109,7 @@ void ls_updates_free(ls_updates *u) {
  * and all were there. */
 double ls_updates_divisor(const ls_run *run) {
     const ls_updates *u = &run->updates;
-    return u->rule.accumulate > 1 ? (double)run->t->config.batch.size : u->weight;
+    return u->rule.accumulate > 1 ? (double)run->t->config.batch.rows : u->weight;
 }
 
 static ls_update_step step_of(const ls_run *run) {
@@ -218,6 +218,6 @@ ls_status ls_updates_end_step(ls_run *run, bool is_last) {
         return LS_OK;
     ls_update_step step = step_of(run);
     if (u->rule.accumulate > 1)
-        step.scale = u->weight > 0 ? (float)((double)run->t->config.batch.size / u->weight) : 0.0f;
+        step.scale = u->weight > 0 ? (float)((double)run->t->config.batch.rows / u->weight) : 0.0f;
     return ls_whole_update(run, &step);
 }

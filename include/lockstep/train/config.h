@@ -36,8 +36,13 @@ typedef struct ls_config_data {
 
 typedef enum ls_memory { LS_MEMORY_AUTO, LS_MEMORY_RESIDENT, LS_MEMORY_STREAM } ls_memory;
 
+/* batch.size: all */
+#define LS_BATCH_ALL ((int64_t)-1)
+
 typedef struct ls_config_batch {
     int64_t size, lanes; /* lanes: LS_OPT_UNSET until resolved */
+    int64_t rows;        /* room of a step over all lanes: size; of LS_BATCH_ALL what the training
+                            rows take, 0 until they are known */
     int last;            /* ls_batch_last */
     int64_t accumulate;  /* batches */
     int sampling;        /* ls_sampling */
