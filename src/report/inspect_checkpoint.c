@@ -69,11 +69,11 @@ static void text_model(const ls_trained *t, ls_buffer *out) {
     const ls_model *m = t->model;
     char a[32], b[32], shape[128];
     for (size_t i = 0; i < m->n_layers; i++)
-        ls_buffer_addf(out, "%-11s%2zu %-20s %8s -> %s\n", i == 0 ? "layers" : "", i,
-                       m->layers[i].type->row.name, ls_print_count(m->layers[i].in_size, a),
+        ls_buffer_addf(out, "%-11s%-24s %8s -> %s\n", i == 0 ? "layers" : "", m->layers[i].name,
+                       ls_print_count(m->layers[i].in_size, a),
                        ls_print_count(m->layers[i].out_size, b));
     for (size_t p = 0; p < m->n_params; p++)
-        ls_buffer_addf(out, "%-11s%-20s %-18s %s\n", p == 0 ? "parameters" : "", m->params[p].name,
+        ls_buffer_addf(out, "%-11s%-32s %-18s %s\n", p == 0 ? "parameters" : "", m->params[p].name,
                        shape_text(&m->params[p], shape, sizeof shape),
                        ls_print_count(m->params[p].count, a));
     ls_buffer_addf(out, "%-11s%s parameters\n", "together", ls_print_count(m->n_weights, a));
@@ -101,8 +101,9 @@ static json_t *json_shape(const ls_param *p) {
 static json_t *json_model(const ls_model *m) {
     json_t *layers = json_array(), *params = json_array();
     for (size_t i = 0; i < m->n_layers; i++)
-        ls_json_append(&layers, json_pack("{s:s, s:I, s:I}", "type", m->layers[i].type->row.name,
-                                          "inputs", (json_int_t)m->layers[i].in_size, "outputs",
+        ls_json_append(&layers, json_pack("{s:s, s:s, s:I, s:I}", "name", m->layers[i].name, "type",
+                                          m->layers[i].type->row.name, "inputs",
+                                          (json_int_t)m->layers[i].in_size, "outputs",
                                           (json_int_t)m->layers[i].out_size));
     for (size_t p = 0; p < m->n_params; p++)
         ls_json_append(&params, json_pack("{s:s, s:o, s:I}", "name", m->params[p].name, "shape",

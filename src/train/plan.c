@@ -40,8 +40,7 @@ static void model_lines(const ls_run *run, size_t inputs, ls_buffer *out) {
             for (size_t k = 0; k < m->layers[i].n_params; k++)
                 if (m->params[p].offset == m->layers[i].offset[k])
                     weights += ls_param_all(&m->params[p]);
-        ls_buffer_addf(out, "%-11s %2zu %-20s %8s -> %-8s", i == 0 ? "model" : "", i,
-                       m->layers[i].type->row.name,
+        ls_buffer_addf(out, "%-11s %-24s %8s -> %-8s", i == 0 ? "model" : "", m->layers[i].name,
                        count(i < m->front ? inputs : m->layers[i].in_size, a),
                        count(i + 1 < m->front ? inputs : m->layers[i].out_size, b));
         ls_buffer_addf(out, " %12s parameters%s\n", count(weights, a),

@@ -113,7 +113,7 @@ class Features(TestCase):
         config = self.config("features")
         text = self.ok("train", config, "--run-dir", self.path("run"), "--dry-run", ranks=3).out
         self.assertIn("strategy features", text)
-        self.assertRegex(text, r"1 dense +6 -> 7 +49 parameters")
+        self.assertRegex(text, r"1_dense +6 -> 7 +49 parameters")
         self.assertRegex(text, r"parameters +73")
 
 
