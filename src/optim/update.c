@@ -74,6 +74,28 @@ static double squares_of(size_t n, const float *x) {
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+static bool is_trained(const ls_update_span *span) {
+    return span->rate > 0 && span->running <= 0;
+}
+
+/* The mean begins with the weights after the first update; of those that no rule updates it is what
+ * they are. */
+LS_SIMD static void mean_loop(size_t n, float kept, float taken, const float *restrict w,
+                              float *restrict mean) {
+    for (size_t i = 0; i < n; i++)
+        mean[i] = kept * mean[i] + taken * w[i];
+}
+
+static void add_to_mean(const ls_update_rule *rule, const ls_update_step *step,
+                        const ls_update_piece *piece) {
+    if (piece->mean == NULL)
+        return;
+    if (step->number <= 1 || !is_trained(piece->span))
+        memcpy(piece->mean, piece->w, piece->n * sizeof *piece->mean);
+    else
+        mean_loop(piece->n, (float)rule->ema, (float)(1 - rule->ema), piece->w, piece->mean);
+}
+
 /* The optimiser, ready for a step of a span. */
 typedef struct ready_rule {
     const ls_optimizer_type *type;
@@ -91,10 +113,6 @@ static void make_ready(const ls_update_rule *rule, const ls_update_step *step,
         out->squares = step->squares + LS_UPDATE_SQUARES * (size_t)(span - rule->span);
     out->type->prepare(rule->optimizer->options, step->number, step->lr * span->rate * trust,
                        out->numbers);
-}
-
-static bool is_trained(const ls_update_span *span) {
-    return span->rate > 0 && span->running <= 0;
 }
 
 /* w moves to sum / rows. */
@@ -152,25 +170,29 @@ static void update_prepared(const ready_rule *rule, preparation p, const ls_upda
     }
 }
 
+static void update_piece(const ready_rule *rule, const ls_update_step *step, const preparation *p,
+                         const ls_update_piece *piece, const float *g) {
+    if (piece->span->rate <= 0)
+        return;
+    if (piece->span->running > 0)
+        move_running(step, piece, g);
+    else if (changes_nothing(p))
+        update_by_rule(rule, piece, g);
+    else
+        update_prepared(rule, *p, piece, g);
+}
+
 void ls_update_now(const ls_update_rule *rule, const ls_update_step *step,
                    const ls_update_piece *piece, size_t count, size_t stride, const float *g) {
     const preparation p = preparation_of(rule, step, piece->span);
-    const bool plain = changes_nothing(&p);
     ls_update_piece at = *piece;
     ready_rule ready;
-    if (piece->span->rate <= 0)
-        return;
-    if (piece->span->running > 0) { /* one stretch: it is no matrix */
-        move_running(step, piece, g);
-        return;
-    }
     make_ready(rule, step, piece->span, 1, &ready);
     for (size_t s = 0; s < count; s++, g += at.n) {
-        if (plain)
-            update_by_rule(&ready, &at, g);
-        else
-            update_prepared(&ready, p, &at, g);
+        update_piece(&ready, step, &p, &at, g);
+        add_to_mean(rule, step, &at);
         at.w += stride;
+        at.mean = at.mean != NULL ? at.mean + stride : NULL;
         for (size_t k = 0; k < ready.n_slots; k++)
             at.slot[k] += stride;
     }
@@ -208,14 +230,13 @@ double ls_update_trust(const ls_update_rule *rule, const ls_update_span *span, d
 void ls_update_apply(const ls_update_rule *rule, const ls_update_step *step,
                      const ls_update_piece *piece, double trust, float *g) {
     ready_rule ready;
-    if (piece->span->rate <= 0)
-        return;
-    if (piece->span->running > 0) {
+    if (is_trained(piece->span)) {
+        if (step->scale != 1.0f)
+            scale_loop(piece->n, step->scale, g);
+        make_ready(rule, step, piece->span, trust, &ready);
+        update_by_rule(&ready, piece, g);
+    } else if (piece->span->rate > 0) {
         move_running(step, piece, g);
-        return;
     }
-    if (step->scale != 1.0f)
-        scale_loop(piece->n, step->scale, g);
-    make_ready(rule, step, piece->span, trust, &ready);
-    update_by_rule(&ready, piece, g);
+    add_to_mean(rule, step, piece);
 }

@@ -147,7 +147,7 @@ ls_status ls_apply_begin(ls_comm *comm, ls_log *log, const ls_apply_request *req
     if (st == LS_OK)
         st = ls_checkpoint_find(request->model, &a->path);
     LS_TRY(ls_agree(comm, st));
-    LS_TRY(ls_checkpoint_load(comm, a->path, &a->t));
+    LS_TRY(ls_checkpoint_load(comm, a->path, true, &a->t));
     if (a->t->config.precision == LS_PRECISION_BF16 && a->t->bf16 == NULL)
         ls_note(log,
                 "%s was trained with precision: bf16, which this build or this processor does not "

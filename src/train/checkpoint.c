@@ -1,5 +1,6 @@
 /* Writing and reading whole checkpoints across the ranks. */
 #include "lockstep/train/checkpoint.h"
+#include <math.h>
 
 #include "checkpoint_parts.h"
 #include "lockstep/base/error.h"
@@ -82,7 +83,7 @@ static ls_status load_weights(ls_mover *m, ls_trained *t) {
     return ls_broadcast(m->comm, t->model->weights, t->model->shared_floats * sizeof(float), 0);
 }
 
-ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) {
+ls_status ls_checkpoint_load(ls_comm *comm, const char *path, bool averaged, ls_trained **out) {
     ls_trained *t = NULL;
     ls_mover m = {.comm = comm};
     const int rank = ls_comm_rank(comm);
@@ -90,6 +91,7 @@ ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) 
     if (st == LS_OK)
         st = read_parts(path, rank == 0, (size_t)ls_comm_size(comm), (size_t)rank, &m.file, t);
     st = ls_agree(comm, st);
+    m.averaged = st == LS_OK && averaged && !isnan(t->config.train.ema);
     if (st == LS_OK)
         st = load_weights(&m, t);
     ls_free(m.buffer);

@@ -27,7 +27,7 @@ static void add_products(const ls_run *run, ls_step_facts *f) {
 void ls_step_cost(const ls_run *run, ls_step_facts *out) {
     const ls_config *c = &run->t->config;
     const ls_model *m = run->t->model;
-    const size_t slots = ls_optimizer_slots(&c->optimizer, NULL);
+    const size_t slots = ls_state_slots(c, NULL);
     const bool spread = m->sharded != NULL;
     *out = (ls_step_facts){
         .strategy = spread ? "features" : "data",

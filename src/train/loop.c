@@ -187,6 +187,17 @@ static bool is_last_epoch(const ls_run *run) {
     return state->finished != 0 || state->epoch >= (uint64_t)run->t->config.train.epochs;
 }
 
+/* By the mean of the weights, where there is one. */
+static ls_status validate(ls_run *run, ls_epoch_record *r) {
+    if (run->val == NULL)
+        return LS_OK;
+    ls_updates_swap_mean(run);
+    const ls_status st = ls_assess(run->comm, run->validation, &r->val);
+    if (st == LS_OK)
+        ls_updates_swap_mean(run);
+    return st;
+}
+
 /* Validation, decision, record and checkpoint of the epoch that has just ended; asked: training is
  * going to stop here. */
 static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool asked) {
@@ -205,8 +216,7 @@ static ls_status end_epoch(ls_run *run, double begin, double rows_before, bool a
     state->epoch_step = 0;
     state->train_loss = state->train_weight = state->train_correct = state->train_rows = 0;
     ls_comm_activity(run->comm, "end of epoch %llu", (unsigned long long)state->epoch);
-    if (run->val != NULL)
-        LS_TRY(ls_assess(run->comm, run->validation, &r.val));
+    LS_TRY(validate(run, &r));
     LS_TRY(ls_diagnosis_share(run));
     LS_TRY(check_finite(run, &r));
     count_time(run);

@@ -173,14 +173,14 @@ ls_status ls_move_weights(const ls_mover *m, ls_model *model, ls_status st) {
     held h = {model->weights, {0, model->slab_floats}};
     for (size_t p = 0; p < model->n_params; p++)
         if (rank_of(m) == 0 || is_spread(&model->params[p]))
-            st = move_one(m, NULL, &model->params[p], true, h, st);
+            st = move_one(m, m->averaged ? LS_EMA_SLOT : NULL, &model->params[p], true, h, st);
     return st;
 }
 
 ls_status ls_move_slots(const ls_mover *m, const ls_trained *t, const ls_optimizer_state *state,
                         ls_status st) {
-    const char *name[LS_OPTIMIZER_SLOTS_MAX];
-    const size_t n_slots = ls_optimizer_slots(&t->config.optimizer, name);
+    const char *name[LS_STATE_SLOTS_MAX];
+    const size_t n_slots = ls_state_slots(&t->config, name);
     const ls_model *model = t->model;
     bool all = m->comm == NULL;
     ls_tree_range range = {0, model->shared_floats};

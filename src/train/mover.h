@@ -18,6 +18,7 @@ typedef struct ls_mover {
     const ls_exchange *exchange; /* who owns which part of the optimiser's slots; NULL as above */
     ls_h5 *file;                 /* rank 0; NULL where it has failed already */
     bool save;
+    bool averaged; /* the weights' mean instead of them */
     float *buffer; /* [LS_CHECKPOINT_BUFFER], on every rank */
 } ls_mover;
 

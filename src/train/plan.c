@@ -121,7 +121,7 @@ static void memory_lines(const ls_run *run, size_t inputs, const front_facts *fa
         {"validation rows", (double)(val_rows * inputs) * sizeof(float)},
         {"weights and gradients", slab + (double)ls_exchange_held(run->exchange)},
         {"stored gradients", (double)ls_updates_floats(run) * sizeof(float)},
-        {"optimiser", (own + front) * (double)ls_optimizer_slots(&c->optimizer, NULL)},
+        {"optimiser", (own + front) * (double)ls_state_slots(c, NULL)},
         {"batch and activations",
          (double)(rows * width) * sizeof(float) + (double)facts->bytes +
              (double)ls_activations_bytes(m, m->front, m->n_layers, rows, run->lanes.mine.count) +

@@ -32,7 +32,7 @@ struct ls_saver {
 };
 
 static size_t slots(const ls_run *run) {
-    return ls_optimizer_slots(&run->t->config.optimizer, NULL);
+    return ls_state_slots(&run->t->config, NULL);
 }
 
 /* Whether rank 0 may hold a copy at all: where weights are spread nobody holds them all. */
@@ -60,7 +60,7 @@ double ls_saver_last_begin(const ls_saver *s) {
 static void free_copy(ls_saver *s) {
     ls_free(s->model.weights);
     s->model.weights = NULL;
-    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++) {
+    for (size_t k = 0; k < LS_STATE_SLOTS_MAX; k++) {
         ls_free(s->whole.slot[k]);
         s->whole.slot[k] = NULL;
     }

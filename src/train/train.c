@@ -121,7 +121,7 @@ ls_status ls_run_begin(ls_run *run, ls_config *config) {
 /* A resumed run keeps what its checkpoint holds. */
 static ls_status resume(ls_run *run, const ls_train_request *request, ls_config *config) {
     LS_TRY(choose_checkpoint(run));
-    LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, &run->t));
+    LS_TRY(ls_checkpoint_load(run->comm, run->resumed_from, false, &run->t));
     LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
     LS_TRY(choose_gemm(run->comm, run->t));
     LS_TRY(choose_precision(run->comm, run->t));

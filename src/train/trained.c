@@ -26,6 +26,15 @@ void ls_trained_destroy(ls_trained *t) {
     ls_free(t);
 }
 
+size_t ls_state_slots(const ls_config *c, const char *name[LS_STATE_SLOTS_MAX]) {
+    size_t n = ls_optimizer_slots(&c->optimizer, name);
+    if (isnan(c->train.ema))
+        return n;
+    if (name != NULL)
+        name[n] = LS_EMA_SLOT;
+    return n + 1;
+}
+
 const char *ls_trained_monitor(const ls_trained *t) {
     const char *monitor = t->config.train.early_stopping.monitor;
     bool val = strncmp(monitor, "val_", 4) == 0;

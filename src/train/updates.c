@@ -42,7 +42,52 @@ static ls_update_rule rule_of(const ls_config *c) {
                             .l2 = c->penalty.l2,
                             .clip_value = isnan(c->clip.value) ? INFINITY : c->clip.value,
                             .clip_norm = isnan(c->clip.norm) ? INFINITY : c->clip.norm,
+                            .ema = c->train.ema,
                             .accumulate = (size_t)c->batch.accumulate};
+}
+
+/* ---- the mean of the weights ---- */
+
+float *ls_updates_mean(const ls_updates *u, float *const *slot, size_t at) {
+    return isnan(u->rule.ema) ? NULL : slot[u->rule.n_slots] + at;
+}
+
+/* What no update ever touches is its own mean. */
+static void begin_mean(ls_run *run) {
+    const ls_updates *u = &run->updates;
+    const ls_model *m = run->t->model;
+    float *own = ls_updates_mean(u, u->state.slot, 0);
+    if (own != NULL)
+        memcpy(own, m->weights + owned(run).first, owned(run).count * sizeof *own);
+    if (own != NULL && m->sharded != NULL)
+        memcpy(ls_updates_mean(u, u->state.sharded, 0), m->weights + m->sharded->offset,
+               m->sharded->count * sizeof *own);
+}
+
+static void swap(size_t n, float *a, float *b) {
+    for (size_t i = 0; i < n; i++) {
+        const float t = a[i];
+        a[i] = b[i];
+        b[i] = t;
+    }
+}
+
+void ls_updates_swap_mean(ls_run *run) {
+    const ls_updates *u = &run->updates;
+    const ls_model *m = run->t->model;
+    if (isnan(u->rule.ema))
+        return;
+    const bool alone = ls_comm_size(run->comm) == 1;
+    if (!alone)
+        ls_exchange_begin(run->exchange, &(ls_exchange_round){.gathers = true});
+    swap(owned(run).count, m->weights + owned(run).first, ls_updates_mean(u, u->state.slot, 0));
+    if (m->sharded != NULL)
+        swap(m->sharded->count, m->weights + m->sharded->offset,
+             ls_updates_mean(u, u->state.sharded, 0));
+    if (alone)
+        return;
+    ls_exchange_sum(run->exchange);
+    ls_run_settle(run);
 }
 
 /* ---- memory ---- */
@@ -79,17 +124,18 @@ ls_status ls_updates_create(ls_run *run) {
     fill_spans(run, u->span);
     u->rule.n_spans = m->n_params;
     u->rule.span = u->span;
-    for (size_t k = 0; k < u->rule.n_slots; k++) {
+    for (size_t k = 0; k < ls_state_slots(&run->t->config, NULL); k++) {
         LS_TRY(ls_alloc(owned(run).count, sizeof(float), "optimiser state", &u->state.slot[k]));
         if (m->sharded != NULL)
             LS_TRY(ls_alloc(m->sharded->count, sizeof(float), "optimiser state",
                             &u->state.sharded[k]));
     }
+    begin_mean(run);
     return ls_update_needs_all(&u->rule) ? allocate_whole(run) : LS_OK;
 }
 
 void ls_updates_free(ls_updates *u) {
-    for (size_t k = 0; k < LS_OPTIMIZER_SLOTS_MAX; k++) {
+    for (size_t k = 0; k < LS_STATE_SLOTS_MAX; k++) {
         ls_free(u->state.slot[k]);
         ls_free(u->state.sharded[k]);
     }
@@ -145,9 +191,10 @@ static void take(const ls_run *run, const stretches *s) {
         return;
     }
     const ls_update_step step = step_of(run);
-    ls_update_piece piece = {s->span, t->floats, s->weights + t->first, {0}};
+    ls_update_piece piece = {.span = s->span, .n = t->floats, .w = s->weights + t->first};
     for (size_t k = 0; k < u->rule.n_slots; k++)
         piece.slot[k] = s->slot[k] + t->first;
+    piece.mean = ls_updates_mean(u, s->slot, t->first);
     ls_update_now(&u->rule, &step, &piece, t->count, t->stride, t->tile);
 }
 

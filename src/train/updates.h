@@ -43,6 +43,13 @@ void ls_updates_free(ls_updates *u);
 /* Floats that ls_updates_create takes on a rank beside the optimiser's state. */
 size_t ls_updates_floats(const ls_run *run);
 
+/* With train.ema the mean of the weights changes places with them, on all ranks: for validation,
+ * and back. Between steps, settled. Collective. */
+void ls_updates_swap_mean(ls_run *run);
+
+/* Where the mean of weights is whose slots are these, from float `at` on; NULL: there is none. */
+float *ls_updates_mean(const ls_updates *u, float *const *slot, size_t at);
+
 /* A step begins, of so many rows over all ranks. measured: see ls_update_step. */
 void ls_updates_begin_step(ls_run *run, double rows, double *measured);
 

@@ -48,7 +48,10 @@ static block shared_block(const ls_run *run, size_t b) {
     const size_t first = m->block_edge[b],
                  own = first - ls_exchange_owned(run->exchange, ls_comm_rank(run->comm)).first;
     const ls_update_span *span = ls_update_span_at(&u->rule, first);
-    block found = {.piece = {span, m->block_edge[b + 1] - first, m->weights + first, {0}},
+    block found = {.piece = {.span = span,
+                             .n = m->block_edge[b + 1] - first,
+                             .w = m->weights + first,
+                             .mean = ls_updates_mean(u, u->state.slot, own)},
                    .g = u->own + own,
                    .squares = u->squares + SQUARES * b,
                    .span = (size_t)(span - u->span)};
@@ -66,11 +69,13 @@ static block spread_block(const ls_run *run, size_t i) {
     const size_t strips = strips_in(as), c = i / strips, o = i % strips * as->width;
     const size_t first = s->edge[c] - s->edge[0], columns = s->edge[c + 1] - s->edge[c];
     const size_t at = ls_strips_at(as, o, first), n = columns * ls_strips_width(as, o);
-    block found = {
-        .piece = {&u->span[u->rule.n_spans - 1], n, m->weights + m->sharded->offset + at, {0}},
-        .g = u->spread + at,
-        .squares = u->squares + SQUARES * (m->n_blocks + s->mine.first * strips + i),
-        .span = u->rule.n_spans - 1};
+    block found = {.piece = {.span = &u->span[u->rule.n_spans - 1],
+                             .n = n,
+                             .w = m->weights + m->sharded->offset + at,
+                             .mean = ls_updates_mean(u, u->state.sharded, at)},
+                   .g = u->spread + at,
+                   .squares = u->squares + SQUARES * (m->n_blocks + s->mine.first * strips + i),
+                   .span = u->rule.n_spans - 1};
     for (size_t k = 0; k < u->rule.n_slots; k++)
         found.piece.slot[k] = u->state.sharded[k] + at;
     return found;

@@ -12,7 +12,8 @@ enum { N = 5001, STEPS = 30 };
 static float w[N], g[N], slot[LS_OPTIMIZER_SLOTS_MAX][N];
 
 static ls_update_piece piece_of(const ls_update_span *span, size_t first, size_t n) {
-    return (ls_update_piece){span, n, w + first, {slot[0] + first, slot[1] + first, NULL}};
+    return (ls_update_piece){
+        .span = span, .n = n, .w = w + first, .slot = {slot[0] + first, slot[1] + first, NULL}};
 }
 
 static ls_update_rule rule_of(const nn_config *config, const ls_update_span *span) {
@@ -20,6 +21,7 @@ static ls_update_rule rule_of(const nn_config *config, const ls_update_span *spa
                             .n_slots = ls_optimizer_slots(&config->optimizer, NULL),
                             .clip_value = INFINITY,
                             .clip_norm = INFINITY,
+                            .ema = NAN,
                             .accumulate = 1,
                             .n_spans = 1,
                             .span = span};

@@ -33,7 +33,8 @@ typedef struct ls_update_rule {
     size_t n_slots;               /* of the optimiser with its options */
     double l1, l2;                /* the penalty: l1 |w| + l2 w^2 / 2, summed over weights */
     double clip_value, clip_norm; /* INFINITY: not clipped */
-    size_t accumulate;            /* batches whose gradients an update takes */
+    double ema;        /* share of the weights' mean that an update leaves; NAN: there is no mean */
+    size_t accumulate; /* batches whose gradients an update takes */
     size_t n_spans;
     const ls_update_span *span; /* [n_spans] in slab order */
 } ls_update_rule;
@@ -52,12 +53,13 @@ typedef struct ls_update_step {
     double *squares;
 } ls_update_step;
 
-/* Some weights of one span: n of them at w, with n numbers at each slot. */
+/* Some weights of one span: n of them at w, with n numbers at each slot and at their mean. */
 typedef struct ls_update_piece {
     const ls_update_span *span;
     size_t n;
     float *w;
     float *slot[LS_OPTIMIZER_SLOTS_MAX];
+    float *mean; /* of the weights, with ema */
 } ls_update_piece;
 
 /* Whether an update has to wait for all of the gradient. */

@@ -53,8 +53,8 @@
 /* The optimiser's state of this rank: slot[k] holds the shared floats of the slab that it owns,
  * sharded[k] those of its columns of the first layer (strategy features; else NULL). */
 typedef struct ls_optimizer_state {
-    float *slot[3];
-    float *sharded[3];
+    float *slot[LS_STATE_SLOTS_MAX];
+    float *sharded[LS_STATE_SLOTS_MAX];
 } ls_optimizer_state;
 
 /* Writes what becomes a checkpoint when `pending` is committed, with buffer[LS_CHECKPOINT_BUFFER].
@@ -73,9 +73,11 @@ ls_status ls_checkpoint_write(const ls_pending_file *pending, const ls_trained *
  * collective. Errors: ERR_DATA naming file and array. */
 ls_status ls_checkpoint_read(const char *path, bool weights, ls_trained **out) LS_MUST_CHECK;
 
-/* The same on all ranks; every sum is verified. Collective: rank 0 reads the
- * weights and gives them to all. Errors: ERR_DATA naming file and array. */
-ls_status ls_checkpoint_load(ls_comm *comm, const char *path, ls_trained **out) LS_MUST_CHECK;
+/* The same on all ranks; every sum is verified. averaged: where there is a mean of the weights
+ * (train.ema), it takes their place. Collective: rank 0 reads the weights and gives them to all.
+ * Errors: ERR_DATA naming file and array. */
+ls_status ls_checkpoint_load(ls_comm *comm, const char *path, bool averaged,
+                             ls_trained **out) LS_MUST_CHECK;
 
 /* Reads the optimiser's state of the ranges that exchange deals out, on any number of ranks.
  * Collective. Errors: ERR_DATA. */

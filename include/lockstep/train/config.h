@@ -89,6 +89,7 @@ typedef struct ls_config_stopping {
 
 typedef struct ls_config_train {
     int64_t epochs;
+    double ema; /* NAN: none */
     ls_config_stopping early_stopping;
 } ls_config_train;
 

@@ -19,6 +19,7 @@
 #include "lockstep/data/loader.h"
 #include "lockstep/data/transform.h"
 #include "lockstep/nn/model.h"
+#include "lockstep/optim/optimizer.h"
 #include "lockstep/train/config.h"
 
 /* How the losses of epochs went. */
@@ -87,6 +88,12 @@ typedef struct ls_trained {
 } ls_trained;
 
 void ls_trained_destroy(ls_trained *t);
+
+/* What is kept of every weight beside it: the optimizer's slots and, with train.ema, behind these
+ * the mean of the weights. Returns how many; name[k] (NULL: nobody asks) as in a checkpoint. */
+#define LS_STATE_SLOTS_MAX (LS_OPTIMIZER_SLOTS_MAX + 1)
+#define LS_EMA_SLOT "ema"
+size_t ls_state_slots(const ls_config *config, const char *name[LS_STATE_SLOTS_MAX]);
 
 /* The metric that tells the best epoch: the config's, or train_loss where it is one of validation
  * rows and there are none. */
