@@ -55,8 +55,12 @@ static void batch_lines(const ls_run *run, ls_buffer *out) {
     size_t lanes = (size_t)c->batch.lanes, ranks = (size_t)ls_comm_size(run->comm);
     ls_buffer_addf(out, "batch       %lld rows in %zu lanes of %lld\n", (long long)c->batch.rows,
                    lanes, (long long)c->batch.rows / c->batch.lanes);
-    ls_buffer_addf(out, "steps       %s an epoch, %lld epochs\n",
-                   count(ls_sampler_steps(run->sampler), a), (long long)c->train.epochs);
+    const size_t steps = ls_sampler_steps(run->sampler);
+    ls_buffer_addf(out, "steps       %s an epoch, %lld epochs\n", count(steps, a),
+                   (long long)c->train.epochs);
+    if (c->batch.accumulate > 1)
+        ls_buffer_addf(out, "updates     %s an epoch\n",
+                       count(ls_updates_in(steps, (size_t)c->batch.accumulate), a));
     ls_buffer_addf(out, "ranks       %zu, %d threads each\n", ranks, ls_math_threads());
     for (size_t r = 0; r < ranks; r++) {
         ls_tree_range mine = ls_share(lanes, ranks, r);

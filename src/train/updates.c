@@ -236,9 +236,12 @@ bool ls_updates_ends_group(const ls_run *run, size_t step) {
            step + 1 == ls_sampler_steps(run->sampler);
 }
 
-uint64_t ls_updates_of_epoch(const ls_run *run) {
-    const size_t steps = ls_sampler_steps(run->sampler), group = run->updates.rule.accumulate;
+size_t ls_updates_in(size_t steps, size_t group) {
     return (steps + group - 1) / group;
+}
+
+uint64_t ls_updates_of_epoch(const ls_run *run) {
+    return ls_updates_in(ls_sampler_steps(run->sampler), run->updates.rule.accumulate);
 }
 
 bool ls_updates_group_is_open(const ls_run *run) {

@@ -70,8 +70,9 @@ void ls_updates_take_spread_tile(const ls_run *run, const ls_tile *tile);
 /* Whether what the ranks own goes to all in the round that sums. */
 bool ls_updates_gather_at_once(const ls_run *run);
 
-/* Updates of an epoch. */
+/* Updates of an epoch, and of so many steps in groups of so many: the last may be smaller. */
 uint64_t ls_updates_of_epoch(const ls_run *run);
+size_t ls_updates_in(size_t steps, size_t group);
 
 /* Whether a step is the last of its group, and weights are updated after it. */
 bool ls_updates_ends_group(const ls_run *run, size_t step);

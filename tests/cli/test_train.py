@@ -309,9 +309,9 @@ class Calls(TestCase):
             with self.subTest(experiment=name):
                 config = experiments.make(self.dir, name)
                 plan = self.train(config, "--dry-run", run_dir=name).out
-                steps = int(re.search(r"^steps +(\d+) an epoch", plan, re.M).group(1))
+                told = re.findall(r"^(?:steps|updates) +(\d+) an epoch", plan, re.M)
                 self.train(config, run_dir=name)
-                self.assertEqual(experiments.metrics(self.path(name))[0]["step"], steps)
+                self.assertEqual(experiments.metrics(self.path(name))[0]["step"], int(told[-1]))
 
     def test_help(self):
         for args in (["--help"], ["--version"], ["train", "--help"], ["evaluate", "--help"],
