@@ -130,6 +130,8 @@ def factors(program):
         "transform": program.kind("transform", "data.transform", none=True),
         "front": program.kind("layer", "model.front", none=True, but=["linear"]),  # it is none
         "init": program.kind("initialiser", "model.first.dense.init", {
+            # Of 1,100 weights of 1 each the losses of counts make no finite number.
+            "ones": {"model.first.dense.init": "he_normal", "model.first.dense.bias_init": "ones"},
             "values": {"model.first.dense.init": "he_normal",
                        "model.first.dense.bias_init": {"values": GIVEN["values"]}}}),
         "layer": program.kind("layer", "model.middle", but=["threshold"]),  # an error there
