@@ -175,12 +175,16 @@ step_train() {
     fi
 }
 
+# Of a key, where it first stands: the object's own come before those inside.
+first_number() {
+    sed -n "/\"$1\" *:/{s/.*\"$1\" *: *\([0-9.eE+-]*\).*/\1/p;q}"
+}
+
 step_evaluate() {
     local json
     json=$("$lockstep" evaluate "$run" --data "$test_file" --json)
-    accuracy=$(printf '%s' "$json" | tr -d '\n' |
-        sed -n 's/.*"accuracy" *: *\([0-9.eE+-]*\).*/\1/p')
-    samples=$(printf '%s' "$json" | tr -d '\n' | sed -n 's/.*"samples" *: *\([0-9]*\).*/\1/p')
+    accuracy=$(first_number accuracy <<<"$json")
+    samples=$(first_number samples <<<"$json")
     [ -n "$accuracy" ] || ls_die "lockstep evaluate gave no accuracy: $json"
     ls_say "[5/5] evaluation: done"
 }

@@ -35,8 +35,9 @@ LAYERS = {
     "softmax": ({}, lambda t, z: t.softmax(z, 1)),
     "layer_norm": ({"eps": 0.001}, lambda t, z, w, b: t.nn.functional.layer_norm(z, (UNITS,), w, b, 0.001)),
 }
-# Draws are another stream there, and a threshold has no gradient.
-WITHOUT = {"dense", "dropout", "gaussian_noise", "multiplicative_noise", "threshold"}
+# Draws are another stream there, a threshold has no gradient, and test_pytorch_layers.py has the others.
+WITHOUT = {"dense", "dropout", "gaussian_noise", "multiplicative_noise", "threshold", "batch_norm",
+           "residual"}
 
 
 def values(w):
