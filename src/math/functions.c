@@ -5,13 +5,6 @@
 
 #include "functions_table.h"
 
-typedef float scalar_function(float);
-
-static void apply(scalar_function *f, size_t n, const float *x, float *y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] = f(x[i]);
-}
-
 /* One element at a time: with the bits of all others where the machine has fused operations by its
  * definition (ARM), with bits of its own on x86 processors of before 2013. */
 #ifdef __FP_FAST_FMAF
@@ -22,7 +15,8 @@ static void apply(scalar_function *f, size_t n, const float *x, float *y) {
 
 #define ONE(name, accuracy)                                                                        \
     static void name##_one(size_t n, const float *x, float *y) {                                   \
-        apply(SCALAR(name, accuracy), n, x, y);                                                    \
+        for (size_t i = 0; i < n; i++)                                                             \
+            y[i] = SCALAR(name, accuracy)(x[i]);                                                   \
     }
 LS_FUNCTION_TABLE(ONE)
 
