@@ -78,14 +78,14 @@ static bool is_trained(const ls_update_span *span) {
     return span->rate > 0 && span->running <= 0;
 }
 
-/* The mean begins with the weights after the first update; of those that no rule updates it is what
- * they are. */
 LS_SIMD static void mean_loop(size_t n, float kept, float taken, const float *restrict w,
                               float *restrict mean) {
     for (size_t i = 0; i < n; i++)
         mean[i] = kept * mean[i] + taken * w[i];
 }
 
+/* The mean begins with the weights after the first update; of those that no rule updates it is what
+ * they are. */
 static void add_to_mean(const ls_update_rule *rule, const ls_update_step *step,
                         const ls_update_piece *piece) {
     if (piece->mean == NULL)

@@ -119,6 +119,9 @@ ls_status ls_run_begin(ls_run *run, ls_config *config) LS_MUST_CHECK;
 /* setup.c: everything up to the reading of rows; collective. With resumed_from set
  * the checkpoint's state is taken. Errors: agreed. */
 ls_status ls_run_prepare(ls_run *run) LS_MUST_CHECK;
+/* monitors.c: finds the metrics that the config watches. Not collective. Errors: ERR_CONFIG: there
+ * is no such metric; ERR_DATA: no rows that it is of. */
+ls_status ls_run_find_monitors(ls_run *run) LS_MUST_CHECK;
 /* load.c: fits the transforms, loads this rank's rows and allocates what steps need;
  * collective. */
 ls_status ls_run_load(ls_run *run) LS_MUST_CHECK;
