@@ -211,10 +211,27 @@ static ls_status fail_not_finite(const ls_dataset *ds, size_t row, size_t column
                    "infinite ones)");
 }
 
+bool ls_dataset_compressed(const ls_dataset *ds) {
+    return ls_h5_array_info(ds->x)->compressed;
+}
+
+static bool is_inside(const ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                      size_t columns) {
+    return rows <= ds->n_samples && first_row <= ds->n_samples - rows &&
+           columns <= ds->n_features && first_column <= ds->n_features - columns;
+}
+
+bool ls_dataset_read_rows(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                          size_t columns, float *const *row) {
+    return ds->layout != LS_FEATURES_BY_SAMPLES &&
+           is_inside(ds, first_row, rows, first_column, columns) &&
+           ls_h5_array_read_rows(ds->x, (size_t[]){first_row, first_column},
+                                 (size_t[]){rows, columns}, row);
+}
+
 ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                               size_t columns, float *out) {
-    if (rows > ds->n_samples || first_row > ds->n_samples - rows || columns > ds->n_features ||
-        first_column > ds->n_features - columns)
+    if (!is_inside(ds, first_row, rows, first_column, columns))
         return ls_fail(LS_ERR_RUNTIME, ds->path,
                        "block of %zu x %zu at row %zu, column %zu is outside %s", rows, columns,
                        first_row, first_column, ds->x_name);

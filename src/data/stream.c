@@ -174,7 +174,7 @@ static void *read_ahead(void *context) {
     ls_stream *s = context;
     ls_status st = LS_OK;
     bool go_on = true;
-    ls_math_init_thread();
+    ls_math_init_thread(s->spec.threads);
     for (uint32_t e = s->first_epoch; st == LS_OK && go_on && e < s->end_epoch; e++)
         st = read_epoch(s, e, &go_on);
     if (st != LS_OK) {

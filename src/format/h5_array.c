@@ -294,6 +294,11 @@ ls_status ls_h5_array_read(ls_h5_array *a, const size_t *start, const size_t *co
     return st;
 }
 
+bool ls_h5_array_read_rows(ls_h5_array *a, const size_t *start, const size_t *count,
+                           float *const *row) {
+    return ls_h5_direct_read_rows(&a->direct, a->id, &a->info, &a->file->disk, start, count, row);
+}
+
 ls_status ls_h5_array_write(ls_h5_array *a, const size_t *start, const size_t *count,
                             ls_h5_type type, const void *in) {
     LS_H5_ALONE;

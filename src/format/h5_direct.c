@@ -5,15 +5,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+#include "h5_filters.h"
 #include "lockstep/base/memory.h"
-#include "lockstep/base/simd.h"
 
-#define SUM_BYTES ((size_t)4)
 #define PIECE_BYTES ((size_t)1 << 20) /* of an array that is one block, read at a time */
 #define PART_MAX 8.0                  /* times what is wanted may be read */
 #define BUFFERS_MAX 268435456.0       /* bytes of all threads' buffers */
@@ -24,7 +22,7 @@
 static bool takes_filters(hid_t creation, ls_h5_direct *d) {
     static const H5Z_filter_t known[] = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE,
                                          H5Z_FILTER_FLETCHER32};
-    bool *const used[] = {&d->shuffled, &d->deflated, &d->summed};
+    bool *const used[] = {&d->filters.shuffled, &d->filters.deflated, &d->filters.summed};
     const int n = H5Pget_nfilters(creation);
     int next = 0;
     for (int i = 0; i < n; i++) {
@@ -82,7 +80,7 @@ static size_t chunks_along(const ls_h5_info *info, int dimension) {
 }
 
 ls_status ls_h5_direct_take_parts(ls_h5_direct *d, const ls_h5_info *info) {
-    if (!d->usable || d->at > 0 || d->shuffled || d->deflated || d->known != NULL)
+    if (!d->usable || d->at > 0 || d->filters.shuffled || d->filters.deflated || d->known != NULL)
         return LS_OK;
     return ls_alloc(chunks_along(info, 0) * chunks_along(info, 1), sizeof *d->known, "chunks",
                     &d->known);
@@ -111,85 +109,17 @@ static bool read_at(int fd, char *to, size_t bytes, uint64_t at) {
     return true;
 }
 
-/* Adds 128 words, each two bytes with the higher one first: *a their sum, *b each times how many
- * words there are from it on to the last. */
-LS_SIMD static void add_words(const uint8_t *p, uint32_t *a, uint32_t *b) {
-    uint32_t sum = 0, weighted = 0;
-    for (uint32_t i = 0; i < 128; i++) {
-        uint16_t w;
-        memcpy(&w, p + 2 * i, sizeof w);
-        w = (uint16_t)(w << 8 | w >> 8);
-        sum += w;
-        weighted += (128 - i) * w;
-    }
-    *a = sum;
-    *b = weighted;
-}
-
-static uint32_t fold(uint64_t sum) {
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint32_t)sum;
-}
-
-/* Fletcher-32 as HDF5 has it: of words with the higher byte first, the last one filled up with 0,
- * modulo 2^16 - 1. */
-static uint32_t fletcher32(const uint8_t *p, size_t bytes) {
-    uint64_t a = 0, b = 0;
-    for (; bytes >= 256; bytes -= 256, p += 256) {
-        uint32_t sum, weighted;
-        add_words(p, &sum, &weighted);
-        b = fold(b + 128 * a + weighted);
-        a = fold(a + sum);
-    }
-    for (size_t i = 0; i < bytes; i += 2) {
-        a += (uint32_t)(p[i] << 8 | (i + 1 < bytes ? p[i + 1] : 0));
-        b += a;
-    }
-    return fold(b) << 16 | fold(a);
-}
-
-/* The bytes 0 of all elements come first, then the bytes 1, and so on. */
-static void unshuffle(const char *from, size_t elements, char *to) {
-    for (size_t i = 0; i < elements; i++)
-        for (size_t k = 0; k < sizeof(float); k++)
-            to[i * sizeof(float) + k] = from[k * elements + i];
-}
-
-static bool check_sum(const char *data, size_t bytes) {
-    uint32_t stored;
-    memcpy(&stored, data + bytes, sizeof stored);
-    return fletcher32((const uint8_t *)data, bytes) == stored;
-}
-
-/* Undoes the filters of a chunk of `full` bytes, of which `bytes` are in buffer[0]. Returns where
- * its elements are now, or NULL. */
-static const char *unpack(const ls_h5_direct *d, char *const buffer[2], size_t bytes, size_t full) {
-    int in = 0;
-    if (d->summed && (bytes < SUM_BYTES || !check_sum(buffer[0], bytes -= SUM_BYTES)))
-        return NULL;
-    if (d->deflated) {
-        uLongf length = full;
-        if (uncompress((Bytef *)buffer[1], &length, (const Bytef *)buffer[0], bytes) != Z_OK)
-            return NULL;
-        bytes = length;
-        in = 1;
-    }
-    if (bytes != full)
-        return NULL;
-    if (d->shuffled) {
-        unshuffle(buffer[in], full / sizeof(float), buffer[1 - in]);
-        in = 1 - in;
-    }
-    return buffer[in];
-}
-
 /* ---- blocks ---- */
 
 typedef struct block {
     const size_t *start, *count;
+    float *const *row; /* [count[0]] where they go; NULL: as they follow each other, in out */
     float *out;
 } block;
+
+static float *place_of(const block *b, size_t row) {
+    return b->row != NULL ? b->row[row] : b->out + row * b->count[1];
+}
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -205,15 +135,18 @@ static void copy_common(const ls_h5_info *info, const ls_h5_chunk *c, const floa
     const size_t row = most(c->row, b->start[0]), column = most(c->column, b->start[1]);
     const size_t rows = least(c->row + info->chunk[0], b->start[0] + b->count[0]);
     const size_t columns = least(c->column + info->chunk[1], b->start[1] + b->count[1]);
-    for (size_t r = row; r < rows; r++)
-        memcpy(b->out + (r - b->start[0]) * b->count[1] + column - b->start[1],
-               data + (r - c->row) * info->chunk[1] + column - c->column,
-               (columns - column) * sizeof *data);
+    for (size_t r = row; r < rows; r++) {
+        float *to = place_of(b, r - b->start[0]);
+        if (to != NULL)
+            memcpy(to + column - b->start[1],
+                   data + (r - c->row) * info->chunk[1] + column - c->column,
+                   (columns - column) * sizeof *data);
+    }
 }
 
 /* The most that a chunk takes in the file: deflate may make it a little larger (zlib's bound). */
 static size_t room_of(size_t full) {
-    return full + full / 1000 + 64 + SUM_BYTES;
+    return full + full / 1000 + 64 + LS_H5_SUM_BYTES;
 }
 
 /* Where HDF5 would read a chunk from: it is asked to, through a driver that only takes a note. (The
@@ -244,7 +177,7 @@ static bool locate_known(ls_h5_direct *d, hid_t id, ls_h5_disk *disk, const ls_h
     uint64_t *at =
         &d->known[c->row / info->chunk[0] * chunks_along(info, 1) + c->column / info->chunk[1]];
     const size_t bytes =
-        info->chunk[0] * info->chunk[1] * sizeof(float) + (d->summed ? SUM_BYTES : 0);
+        info->chunk[0] * info->chunk[1] * sizeof(float) + (d->filters.summed ? LS_H5_SUM_BYTES : 0);
     if (*at == 0 && (!locate(id, disk, room, c) || c->bytes != bytes))
         return false;
     c->at = *at = *at > 0 ? *at : c->at;
@@ -345,7 +278,8 @@ static const char *read_chunk(const ls_h5_direct *d, const ls_h5_info *info, int
     uint64_t at;
     if (d->known == NULL)
         return read_at(fd, buffer[0], c->bytes, c->at)
-                   ? unpack(d, buffer, c->bytes, info->chunk[0] * info->chunk[1] * sizeof(float))
+                   ? ls_h5_unpack(&d->filters, buffer, c->bytes,
+                                  info->chunk[0] * info->chunk[1] * sizeof(float))
                    : NULL;
     const size_t skipped = part_of(info, c, b, &bytes, &at);
     return read_at(fd, buffer[0] + skipped, bytes, at) ? buffer[0] : NULL;
@@ -372,9 +306,9 @@ static bool read_chunks(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5
     return failed == 0;
 }
 
-/* Whole rows follow each other; parts of rows are read one by one. */
+/* Whole rows follow each other; parts of rows, and rows that go apart, are read one by one. */
 static bool read_one_block(const ls_h5_direct *d, const ls_h5_info *info, int fd, const block *b) {
-    const bool whole = b->count[1] == info->dim[1];
+    const bool whole = b->count[1] == info->dim[1] && b->row == NULL;
     const size_t row = b->count[1] * sizeof(float);
     const size_t step = whole && row < PIECE_BYTES ? PIECE_BYTES / row : 1;
     int failed = 0;
@@ -382,16 +316,26 @@ static bool read_one_block(const ls_h5_direct *d, const ls_h5_info *info, int fd
     for (size_t r = 0; r < b->count[0]; r += step) {
         const size_t rows = least(step, b->count[0] - r);
         const uint64_t element = (uint64_t)(b->start[0] + r) * info->dim[1] + b->start[1];
-        failed |= !read_at(fd, (char *)(b->out + r * b->count[1]), rows * row,
-                           d->at + element * sizeof(float));
+        float *to = place_of(b, r);
+        failed |=
+            to != NULL && !read_at(fd, (char *)to, rows * row, d->at + element * sizeof(float));
     }
     return failed == 0;
 }
 
+static bool read_block(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
+                       const block *b) {
+    if (!d->usable || b->count[0] == 0 || b->count[1] == 0)
+        return false;
+    return d->at > 0 ? read_one_block(d, info, disk->fd, b) : read_chunks(d, id, info, disk, b);
+}
+
 bool ls_h5_direct_read(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
                        const size_t *start, const size_t *count, float *out) {
-    const block b = {start, count, out};
-    if (!d->usable || count[0] == 0 || count[1] == 0)
-        return false;
-    return d->at > 0 ? read_one_block(d, info, disk->fd, &b) : read_chunks(d, id, info, disk, &b);
+    return read_block(d, id, info, disk, &(block){.start = start, .count = count, .out = out});
+}
+
+bool ls_h5_direct_read_rows(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
+                            const size_t *start, const size_t *count, float *const *row) {
+    return read_block(d, id, info, disk, &(block){.start = start, .count = count, .row = row});
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "h5_filters.h"
 #include "h5_private.h"
 #include "lockstep/base/status.h"
 #include "lockstep/format/h5.h"
@@ -28,7 +29,7 @@ typedef struct ls_h5_chunk {
 
 typedef struct ls_h5_direct {
     bool usable;
-    bool shuffled, deflated, summed;
+    ls_h5_filters filters;
     uint64_t at; /* of an array that is one block; 0: chunks */
     ls_h5_chunk *chunk;
     size_t capacity;
@@ -49,5 +50,9 @@ ls_status ls_h5_direct_take_parts(ls_h5_direct *direct, const ls_h5_info *info) 
  * for whatever reason; out may hold anything then. */
 bool ls_h5_direct_read(ls_h5_direct *direct, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
                        const size_t *start, const size_t *count, float *out);
+
+/* The same with row r of the block in row[r][count[1]]; NULL: it is not wanted. */
+bool ls_h5_direct_read_rows(ls_h5_direct *d, hid_t id, const ls_h5_info *info, ls_h5_disk *disk,
+                            const size_t *start, const size_t *count, float *const *row);
 
 #endif

@@ -26,6 +26,13 @@ static void flush_denormals(void) {
 #endif
 }
 
+/* On every thread that this one's loops are shared out to, too. */
+static void flush_all(void) {
+    flush_denormals();
+#pragma omp parallel
+    flush_denormals();
+}
+
 ls_status ls_math_init(void) {
     if (openblas_get_parallel() != OPENBLAS_OPENMP_BUILD)
         return ls_hint(
@@ -41,15 +48,13 @@ ls_status ls_math_init(void) {
                                openblas_get_num_threads()),
                        "set OMP_NUM_THREADS=1, or build with -DLS_OPENMP=ON");
 #endif
-    flush_denormals();
-#pragma omp parallel
-    flush_denormals();
+    flush_all();
     return LS_OK;
 }
 
-void ls_math_init_thread(void) {
-    flush_denormals();
-    ls_math_set_threads(1);
+void ls_math_init_thread(int threads) {
+    ls_math_set_threads(threads);
+    flush_all();
 }
 
 const char *ls_math_better_core(void) {

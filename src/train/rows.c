@@ -7,6 +7,7 @@
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 #include "lockstep/data/split.h"
+#include "lockstep/math/math.h"
 #include "lockstep/math/vector.h"
 #include "run.h"
 
@@ -102,6 +103,12 @@ void ls_rows_plan(const ls_run *run, ls_buffer *out) {
 
 /* ---- reading ---- */
 
+/* To unpack a file takes longer than a step of many threads; to read it does not, or the disk is
+ * what is waited for. */
+static int reading_threads(const ls_dataset *ds) {
+    return ls_dataset_compressed(ds) ? ls_math_threads() : 1;
+}
+
 static ls_status create_stream(ls_run *run) {
     ls_rows *rows = &run->rows_from;
     const ls_dataset_paths paths = ls_config_paths(&run->t->config);
@@ -112,7 +119,8 @@ static ls_status create_stream(ls_run *run) {
                                  .loader = rows->loader,
                                  .row = rows->row,
                                  .sum = rows->sum,
-                                 .width = run->t->model->in_size};
+                                 .width = run->t->model->in_size,
+                                 .threads = reading_threads(rows->ds)};
     return ls_stream_create(&spec, &rows->stream);
 }
 

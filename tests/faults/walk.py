@@ -1,8 +1,8 @@
 # processors: 2
 # timeout: 1800
 # slow
-"""Every call that can fail, failing: resumed training on 1 and on 3 ranks, evaluate, predict,
-import and synth.
+"""Every call that can fail, failing: resumed training on 1 to 3 ranks, evaluate, predict, import
+and synth.
 
 lockstep-faults (tests/support/faults.c) counts the calls and lets one of them fail. Each run must
 end by itself in time, with the right exit code and one error line; what was whole before is whole
@@ -25,6 +25,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+import experiments
 import fault_runs
 import lockstep_test
 from fault_runs import Wrong, demand
@@ -227,10 +228,10 @@ def check_symbols():
     demand(not new, f"wrap these in tests/support/faults.c, or say why they are harmless: {new}")
 
 
-def make_run(base, strategy):
+def make_run(base, strategy, more=None):
     """A folder that holds a run after its first epoch."""
     os.mkdir(base)
-    fault_runs.write_run(base, strategy=strategy)
+    fault_runs.write_run(base, strategy=strategy, more=more)
     r = lockstep_test.run("train", f"{base}/c.yaml", "--run-dir", f"{base}/run", "--set",
                           "train.epochs=1")
     demand(r.code == 0, "the first epoch", r)
@@ -241,6 +242,12 @@ def make_targets(root):
     """The base folder holds a run after its first epoch, a table, a dataset."""
     base = make_run(f"{root}/base", "data")
     features = make_run(f"{root}/features", "features")
+    # weights for several panels, between ranks that share memory and one that does not
+    groups = make_run(f"{root}/groups", "data", {
+        "parallel": {"sharing_ranks": 2}, "data": {"memory": "stream"},
+        "model": [experiments.dense(1000), experiments.dense(1000), experiments.dense(3)]})
+    bf16 = make_run(f"{root}/bf16", "features", {
+        "precision": "bf16" if lockstep_test.has_bf16() else "f32", "data": {"memory": "stream"}})
     with open(f"{base}/t.csv", "w", encoding="utf-8") as f:
         f.write("id,a,b,label\n")
         f.writelines(f"s{i},{i % 7},{i % 5},{'xyz'[i % 3]}\n" for i in range(200))
@@ -249,6 +256,8 @@ def make_targets(root):
         Training(base, 0, "true"),
         Training(base, 3, "false"),
         Training(features, 3, "false", ", strategy features"),
+        Training(groups, 3, "true", ", streamed, by messages, panel by panel"),
+        Training(bf16, 2, "false", ", bfloat16, streamed, strategy features"),
         Output("evaluate", base, ["evaluate", last, "--data", "@/d.h5", "--json"]),
         Output("evaluate curves", base, ["evaluate", last, "--data", "@/d.h5", "--curves", "@/c.csv"],
                "c.csv"),

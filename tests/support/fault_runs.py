@@ -19,16 +19,20 @@ def demand(holds, what, result=None):
         raise Wrong(f"{what}\n{result!r}" if result is not None else what)
 
 
-def write_run(folder, epochs=2, rows=90, strategy="data", **checkpoint):
-    """A dataset and the config of a run in it: 5 steps an epoch for 90 rows. The config's path."""
+def write_run(folder, epochs=2, rows=90, strategy="data", more=None, **checkpoint):
+    """A dataset and the config of a run in it: 5 steps an epoch for 90 rows; more: what else the
+    config says, section by section. The config's path."""
     experiments.classes(f"{folder}/d.h5", rows, 6, 3,
                         {"split": (np.arange(rows) // 3 % 3 == 2).astype("u1")})
-    return experiments.write_config(f"{folder}/c.yaml", {
+    config = {
         "model": [experiments.dense(3)], "loss": "softmax_cross_entropy",
         "batch": {"size": 12, "lanes": 4}, "train": {"epochs": epochs},
         "parallel": {"strategy": strategy},
         "data": {"file": "d.h5", "block_rows": 5},
-        "checkpoint": {"every_steps": 2, "keep": 3, **checkpoint}})
+        "checkpoint": {"every_steps": 2, "keep": 3, **checkpoint}}
+    for key, value in (more or {}).items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+    return experiments.write_config(f"{folder}/c.yaml", config)
 
 
 def is_whole(path):

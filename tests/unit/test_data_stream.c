@@ -116,7 +116,7 @@ static pair pair_of(const ls_sampler_spec *spec, ls_tree_range mine,
     p.ds = open_x(file);
     OK(ls_dataset_take_parts(p.ds));
     OK(ls_loader_create(p.ds, NULL, p.transforms, columns, &p.loader));
-    const ls_stream_spec s = {p.sampler, p.loader, p.row, p.sum, p.width};
+    const ls_stream_spec s = {p.sampler, p.loader, p.row, p.sum, p.width, 2};
     OK(ls_stream_create(&s, &p.stream));
     return p;
 }

@@ -74,11 +74,19 @@ typedef struct ls_dataset {
 ls_status ls_dataset_open(const ls_dataset_paths *paths, ls_dataset **out) LS_MUST_CHECK;
 void ls_dataset_close(ls_dataset *ds);
 
+/* Whether X has to be unpacked when it is read. */
+bool ls_dataset_compressed(const ls_dataset *ds);
+
 /* out[rows, columns] = X[first_row.., first_column..] as float32, samples by features whatever
  * the file's layout. NaN and infinity are returned: only who knows which values are going to be
  * used can tell whether that is an error. */
 ls_status ls_dataset_read_raw(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                               size_t columns, float *out) LS_MUST_CHECK;
+
+/* The same with row i of the block in row[i][columns]; NULL: it is not wanted. False: not of this
+ * file, or something is wrong with it, of which ls_dataset_read_raw can tell. */
+bool ls_dataset_read_rows(ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
+                          size_t columns, float *const *row);
 
 /* From now on small blocks are read without the checksums of the file where that is faster: for a
  * caller who has read all before and compares sums of its own. Errors: ERR_MEMORY. */

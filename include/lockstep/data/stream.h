@@ -26,6 +26,7 @@ typedef struct ls_stream_spec {
     const size_t *row;         /* [slots] the dataset's row of each of the sampler's slots */
     const uint64_t *sum;       /* [slots] of these rows, from ls_loader_scan */
     size_t width;              /* the loader's outputs */
+    int threads;               /* that read, beside those of the steps */
 } ls_stream_spec;
 
 /* Rows that a stream of this order keeps in memory at most. */

@@ -107,6 +107,11 @@ ls_status ls_h5_array_take_parts(ls_h5_array *array) LS_MUST_CHECK;
 /* start and count have the array's rank. Errors: ERR_DATA (read), ERR_IO (write). */
 ls_status ls_h5_array_read(ls_h5_array *array, const size_t *start, const size_t *count,
                            ls_h5_type type, void *out) LS_MUST_CHECK;
+/* A block of a matrix, row r of it into row[r][count[1]], NULL: not wanted. False: not of this
+ * array, or something is wrong with it, of which ls_h5_array_read can tell; rows may hold
+ * anything then. */
+bool ls_h5_array_read_rows(ls_h5_array *array, const size_t *start, const size_t *count,
+                           float *const *row);
 ls_status ls_h5_array_write(ls_h5_array *array, const size_t *start, const size_t *count,
                             ls_h5_type type, const void *in) LS_MUST_CHECK;
 void ls_h5_array_destroy(ls_h5_array *array);

@@ -16,9 +16,9 @@
  * build without OpenMP where OpenBLAS would use several threads. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
-/* For a thread beside those of OpenMP: flushes denormals there, too, so that it computes the same
- * bits, and keeps its kernels from starting threads of their own. */
-void ls_math_init_thread(void);
+/* For a thread beside those of OpenMP whose own loops are to take so many threads: flushes denormals
+ * there, too, so that they compute the same bits. */
+void ls_math_init_thread(int threads);
 
 /* Threads that a kernel may use: at first what OMP_NUM_THREADS says, else as many as the
  * process may use processors. A build without OpenMP has 1. */

@@ -8,6 +8,8 @@
 #include "kind.h"
 #include "lockstep/base/memory.h"
 
+enum { STRIP = 64 }; /* columns that are copied to be sorted: a small part of a block */
+
 /* Brings the value of rank k to x[k], smaller ones before it and larger ones behind (Hoare's FIND,
  * with the median of three as pivot). */
 static void select_rank(float *x, size_t n, size_t k) {
@@ -48,17 +50,27 @@ static double quantile(float *x, size_t n, double share) {
     return at + (place - (double)k) * ((double)next - at);
 }
 
+/* Of the columns [first, first + count), at most STRIP; own[STRIP, rows]: room. */
+static void strip_quantiles(const float *x, size_t rows, size_t columns, size_t first, size_t count,
+                            const double *share, size_t shares, float *own, double *const *out) {
+#pragma omp parallel for schedule(static)
+    for (size_t j = 0; j < count; j++) {
+        float *column = own + j * rows;
+        for (size_t i = 0; i < rows; i++)
+            column[i] = x[i * columns + first + j];
+        for (size_t k = 0; k < shares; k++)
+            out[k][first + j] = quantile(column, rows, share[k]);
+    }
+}
+
 ls_status ls_column_quantiles(const float *x, size_t rows, size_t columns, const double *share,
                               size_t count, double *const *out) {
     float *own = NULL;
-    LS_TRY(ls_alloc(rows * columns, sizeof *own, "columns of X", &own));
-#pragma omp parallel for schedule(static)
-    for (size_t j = 0; j < columns; j++) {
-        float *column = own + j * rows;
-        for (size_t i = 0; i < rows; i++)
-            column[i] = x[i * columns + j];
-        for (size_t k = 0; k < count; k++)
-            out[k][j] = quantile(column, rows, share[k]);
+    LS_TRY(ls_alloc(STRIP * rows, sizeof *own, "columns of X", &own));
+    for (size_t first = 0; first < columns; first += STRIP) {
+        const size_t rest = columns - first;
+        strip_quantiles(x, rows, columns, first, rest < STRIP ? rest : STRIP, share, count, own,
+                        out);
     }
     ls_free(own);
     return LS_OK;
