@@ -244,7 +244,7 @@ def make_targets(root):
     features = make_run(f"{root}/features", "features")
     # weights for several panels, between ranks that share memory and one that does not
     groups = make_run(f"{root}/groups", "data", {
-        "parallel": {"sharing_ranks": 2}, "data": {"memory": "stream"},
+        "parallel": {"sharing_ranks": 2, "check_every": 1}, "data": {"memory": "stream"},
         "model": [experiments.dense(1000), experiments.dense(1000), experiments.dense(3)]})
     bf16 = make_run(f"{root}/bf16", "features", {
         "precision": "bf16" if lockstep_test.has_bf16() else "f32", "data": {"memory": "stream"}})
