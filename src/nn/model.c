@@ -206,7 +206,7 @@ const char *ls_model_why_whole(const ls_choice_list *config) {
     if (config->count == 0 || type_of(config, last)->columns != LS_COLUMNS_SUMMED)
         return "no dense layer stands behind nothing but elementwise ones";
     if (is_lent(config, last))
-        return "the weights of the first dense layer are tied to, and so needed whole";
+        return "a layer that is tied to the first dense one needs all of its weights";
     return NULL;
 }
 
