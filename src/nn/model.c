@@ -195,8 +195,8 @@ static size_t front_of(const ls_choice_list *config) {
 /* Whether another layer of the list uses the parameter of layer i, too. */
 static bool is_lent(const ls_choice_list *config, size_t i) {
     for (size_t k = i + 1; k < config->count; k++)
-        if (type_of(config, k)->borrows_of != NULL &&
-            type_of(config, k)->borrows_of(config->items[k].options) == i)
+        if (type_of(config, k)->lender != NULL &&
+            type_of(config, k)->lender(config->items[k].options) == i)
             return true;
     return false;
 }

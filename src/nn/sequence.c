@@ -67,7 +67,7 @@ static ls_status borrow(ls_sequence *sequence, const ls_choice_list *layers, siz
                         size_t i) {
     const size_t own = sequence->count - 1;
     ls_sequence_link *link = &sequence->links[own];
-    const size_t to = link->type->borrows_of(link->options);
+    const size_t to = link->type->lender(link->options);
     if (to >= i)
         return ls_hint(ls_fail(LS_ERR_CONFIG, link->path,
                                "it is %s to layer %zu, which is none before it",
@@ -102,7 +102,7 @@ static ls_status lay_out(ls_sequence *sequence, const place *at, const ls_choice
         const ls_choice_list *inner = inside(layer);
         const size_t begin = sequence->count;
         LS_TRY(add(sequence, at, i, type, layer->options));
-        if (type->borrows_of != NULL)
+        if (type->lender != NULL)
             LS_TRY(borrow(sequence, layers, first, i));
         if (inner == NULL)
             continue;

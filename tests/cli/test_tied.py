@@ -120,7 +120,7 @@ class Tied(TestCase):
                 ([dense(29), {"tied": {}}], ["model.1.tied", "to"]),
                 ([dense(29), dense(5), {"tied": 0}],
                  ["model.2: 5 features come in, but model.0, whose weights it uses, makes 29",
-                  "hint: let the layers between end with 29 features"])):
+                  "hint: let the layer before it make 29 features"])):
             with self.subTest(says=says):
                 self.fails(2, "train", self.config(model), "--run-dir", self.path("run"),
                            ranks=(0, 2), says=says)

@@ -349,7 +349,7 @@ static void bad_ties(void **state) {
          "dense layer"},
         {"[{dense: 5}, {dense: 4}, {tied: 0}]",
          "model.2: 4 features come in, but model.0, whose weights it uses, makes 5",
-         "let the layers between end with 5 features, as with `dense: {units: 5}`"}};
+         "let the layer before it make 5 features, as `dense: {units: 5}` does"}};
     for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
         char yaml[128];
         ls_model *m = NULL;

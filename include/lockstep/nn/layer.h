@@ -159,9 +159,10 @@ typedef struct ls_layer_type {
      * NULL. */
     const ls_choice_list *(*inside)(const void *options);
     const struct ls_layer_type *end;
-    bool lends; /* one other layer may use its first parameter, too */
-    /* Of a layer that does: the number of the one that lends it, before it in its list. Else NULL. */
-    size_t (*borrows_of)(const void *options);
+    /* One other layer may use its first parameter, too. Of such a layer: the number, in their list,
+     * of the one before it that lends the parameter. Else NULL. */
+    bool lends;
+    size_t (*lender)(const void *options);
     bool can_die;   /* a unit may give 0 whatever comes, and then learns no more */
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
     bool is_step;   /* it has no gradient, so that nothing before it can learn, unless it is last:

@@ -39,7 +39,7 @@ static const ls_opt options[] = {
     {.kind = LS_OPT_END},
 };
 
-static size_t borrows_of(const void *opts) {
+static size_t lender(const void *opts) {
     return (size_t)((const tied_options *)opts)->to;
 }
 
@@ -64,8 +64,7 @@ static ls_status join(const ls_layer *l, ls_layer_plan *p, ls_layer_plan *dense)
         return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
                                "%zu features come in, but %s, whose weights it uses, makes %zu",
                                l->in_size, l->partner->path, units),
-                       "let the layers between end with %zu features, as with `dense: {units: "
-                       "%zu}`",
+                       "let the layer before it make %zu features, as `dense: {units: %zu}` does",
                        units, units);
     p->out = l->partner->in;
     p->param[BIAS].dim[0] = p->param[BIAS].fan_out = in;
@@ -122,7 +121,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
 const ls_layer_type ls_layer_tied = {
     .row = {"tied", "the way back through a dense layer, with its weights: y = x W + b", options,
             sizeof(tied_options), "to"},
-    .borrows_of = borrows_of,
+    .lender = lender,
     .plan = plan,
     .join = join,
     .room = room,

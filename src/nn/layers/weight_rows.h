@@ -31,8 +31,8 @@ size_t ls_shared_rows_room(size_t lanes);
 void ls_lend_rows(const ls_segments *rows, size_t in, size_t out, const float *x, const float *dy,
                   void *state);
 
-/* Puts the dense layer's own rows, io->x and io->dy, to those that are in io->state: *out is all of
- * them. Returns what is left of io->room. */
+/* Puts the dense layer's own rows, io->x and io->dy, to those that are in io->state: *all of them,
+ * whose edges lie in io->room. Returns what is left of that. */
 void *ls_share_rows(const ls_segments *rows, size_t in, size_t out, const ls_layer_io *io,
                     ls_weight_rows *all);
 
