@@ -399,9 +399,9 @@ static void whole_models(void **state) {
         "loss: softmax_cross_entropy",
         "model: [{dense: 4}, tanh, {tied: 0}]\nloss: softmax_cross_entropy",
         "model: [tanh, {dense: 9}, {dense: {units: 5, bias: false}}, sigmoid, {tied: 2}, tanh, "
-        "{tied: {to: 1, bias: false}}, {dense: 3}]\nloss: softmax_cross_entropy",
+        "{tied: {to: 1, bias: false}}, {dense: 4}]\nloss: softmax_cross_entropy",
         "model: [{dense: 6}, {residual: {layers: [{residual: {layers: [tanh]}}, {dense: 4}, tanh, "
-        "{tied: 1}]}}, {tied: 0}, {dense: 2}]\nloss: softmax_cross_entropy"};
+        "{tied: 1}]}}, {tied: 0}, {dense: 4}]\nloss: softmax_cross_entropy"};
     static const int32_t label[ROWS] = {0, 1, 1, 0, 1, 0, 0, 1, 1};
     for (size_t y = 0; y < sizeof yaml / sizeof *yaml; y++) {
         nn_config config = nn_config_of(yaml[y]);
