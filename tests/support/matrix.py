@@ -143,7 +143,8 @@ def factors(program):
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
             **{loss: VALUES for loss in OF_VALUES},
             # exp of wide sums would grow beyond all bounds at this learning rate.
-            "poisson_nll": {**VALUES, "model.deep": dense(290, init={"normal": 0.001})}}),
+            "poisson_nll": {**VALUES, "model.last": dense(2, lr_scale=0.01),
+                            "model.deep": dense(290, init={"normal": 0.001}, lr_scale=0.01)}}),
         "class weights": Factor(True, {"equal": {}, "balanced": {"class_weights": "balanced"}}),
         "row weights": Factor(True, {"1 each": {}, "given": {"data.weights": "/count"}}),
         "sampling": program.words("batch.sampling"),

@@ -103,8 +103,8 @@ typedef struct ls_layer {
     char name[LS_LAYER_NAME_MAX]; /* "0_dense": its place in the config and its type; inside of a
                                      block "2_residual_0_dense" */
     char path[LS_LAYER_PATH_MAX]; /* its place in the config: "model.0" */
-    /* The layer that ends the block which this one begins, or that uses its first parameter, too; or
-     * the other way round. Else NULL. */
+    /* The layer that ends the block which this one begins, or that uses its first parameter, too;
+     * or the other way round. Else NULL. */
     const struct ls_layer *partner;
     ls_shape in, out;
     size_t first_unit; /* which of all units out[0] is: not 0 where other ranks have units, too */
