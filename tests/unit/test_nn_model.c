@@ -301,11 +301,13 @@ static void impossible_models(void **state) {
     nn_config_free(&config);
 }
 
-/* A dense layer's weights are there once; what is tied to it has a bias of its own. */
+/* A dense layer's weights are there once; what is tied to it has a bias of its own. Only weights
+ * that are trained need the rows of both. */
 static void tied_layout(void **state) {
     (void)state;
     nn_config config = nn_config_of("model: [{residual: {layers: [tanh]}}, {dense: 5}, relu, "
-                                    "{tied: 1}, {dense: 2}, {tied: {to: 4, bias: false}}]");
+                                    "{tied: 1}, {dense: {units: 2, frozen: true}}, "
+                                    "{tied: {to: 4, bias: false}}]");
     ls_model *m = nn_model_of(&config, 7);
     static const char *const name[] = {"1_dense/weight", "1_dense/bias", "3_tied/bias",
                                        "4_dense/weight", "4_dense/bias"};
@@ -322,6 +324,8 @@ static void tied_layout(void **state) {
     assert_ptr_equal(m->layers[3].partner, &m->layers[5]);
     assert_ptr_equal(m->layers[0].partner, &m->layers[2]);
     assert_null(m->layers[1].partner);
+    assert_int_equal(m->plans[3].state_bytes, 2 * (7 + 5) * sizeof(float));
+    assert_int_equal(m->plans[6].state_bytes, 0);
     ls_model_destroy(m);
     nn_config_free(&config);
 }
