@@ -20,6 +20,7 @@ static const ls_opt_row *const rows[] = {
     &ls_layer_gaussian_noise.row,
     &ls_layer_multiplicative_noise.row,
     &ls_layer_residual.row,
+    &ls_layer_tied.row,
     NULL,
 };
 
@@ -44,6 +45,10 @@ ls_status ls_layer_plan_same(const void *options, const ls_shape *in, ls_layer_p
 
 size_t ls_layer_elements(const ls_layer *layer, const ls_pass *pass) {
     return ls_pass_rows(pass) * layer->out_size;
+}
+
+const ls_between *ls_pass_between(const ls_pass *pass) {
+    return pass->overlap != NULL ? &pass->overlap->between : NULL;
 }
 
 void ls_layer_find_gradient(const ls_layer *layer, size_t p, const ls_pass *pass,

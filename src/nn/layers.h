@@ -23,6 +23,7 @@ extern const ls_layer_type ls_layer_dropout;
 extern const ls_layer_type ls_layer_gaussian_noise;
 extern const ls_layer_type ls_layer_multiplicative_noise;
 extern const ls_layer_type ls_layer_residual;
+extern const ls_layer_type ls_layer_tied;
 
 /* Rows for the table of a layer with parameters: its options' ls_param_training `field`. */
 #define LS_PARAM_TRAINING_ROWS(options, field)                                                     \
@@ -43,6 +44,9 @@ ls_status ls_layer_plan_same(const void *options, const ls_shape *in, ls_layer_p
 
 /* Elements of a pass's input and output of a layer that keeps the shape. */
 size_t ls_layer_elements(const ls_layer *layer, const ls_pass *pass);
+
+/* What goes on beside a pass's products; NULL: nothing. */
+const ls_between *ls_pass_between(const ls_pass *pass);
 
 /* d[k] = where the gradient of parameter p is in the slab of root k. */
 void ls_layer_find_gradient(const ls_layer *layer, size_t p, const ls_pass *pass,

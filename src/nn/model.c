@@ -52,14 +52,12 @@ static ls_status check_last(const ls_model *m, const ls_loss_type *loss) {
                    "leave %s out%s%s", name, in_place, instead);
 }
 
-static ls_status check_block(const ls_model *m, const ls_layer *end) {
-    const size_t in = m->layers[end->partner].in_size;
-    if (end->out_size == in)
+static ls_status plan_shape(ls_model *m, const ls_layer *l) {
+    ls_layer_plan *plan = &m->plans[l->index];
+    LS_TRY(l->type->plan(l->options, &l->in, plan));
+    if (l->type->join == NULL)
         return LS_OK;
-    return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
-                           "its layers make %zu features of %zu, to which they can not be added",
-                           end->out_size, in),
-                   "let the block end with %zu features, as with `dense: {units: %zu}`", in, in);
+    return l->type->join(l, plan, &m->plans[l->partner->index]);
 }
 
 static ls_status plan_layer(ls_model *m, size_t i, const ls_sequence_link *link,
@@ -69,17 +67,17 @@ static ls_status plan_layer(ls_model *m, size_t i, const ls_sequence_link *link,
     l->options = link->options;
     l->gemm = m->gemm;
     l->index = (uint32_t)i;
-    l->partner = link->partner;
+    l->partner = link->partner != i ? &m->layers[link->partner] : NULL;
     memcpy(l->name, link->name, sizeof l->name);
     memcpy(l->path, link->path, sizeof l->path);
     l->in = *in;
-    LS_TRY(ls_fail_in(l->type->plan(l->options, in, &m->plans[i]), l->path));
-    l->out = m->plans[i].out;
     l->in_size = ls_shape_size(&l->in);
+    LS_TRY(ls_fail_in(plan_shape(m, l), l->path));
+    l->out = m->plans[i].out;
     l->out_size = ls_shape_size(&l->out);
     l->n_params = m->plans[i].n_params;
     m->n_params += l->n_params;
-    return l->partner < i ? ls_fail_in(check_block(m, l), l->path) : LS_OK;
+    return LS_OK;
 }
 
 /* What is no matrix is one row. */
@@ -194,8 +192,26 @@ static size_t front_of(const ls_choice_list *config) {
     return i + 1;
 }
 
+/* Whether another layer of the list uses the parameter of layer i, too. */
+static bool is_lent(const ls_choice_list *config, size_t i) {
+    for (size_t k = i + 1; k < config->count; k++)
+        if (type_of(config, k)->lender != NULL &&
+            type_of(config, k)->lender(config->items[k].options) == i)
+            return true;
+    return false;
+}
+
+const char *ls_model_why_whole(const ls_choice_list *config) {
+    const size_t last = config->count > 0 ? front_of(config) - 1 : 0;
+    if (config->count == 0 || type_of(config, last)->columns != LS_COLUMNS_SUMMED)
+        return "no dense layer stands behind nothing but elementwise ones";
+    if (is_lent(config, last))
+        return "a layer that is tied to the first dense one needs all of its weights";
+    return NULL;
+}
+
 bool ls_model_can_shard(const ls_choice_list *config) {
-    return config->count > 0 && type_of(config, front_of(config) - 1)->columns == LS_COLUMNS_SUMMED;
+    return ls_model_why_whole(config) == NULL;
 }
 
 /* Plans the front once more, for these columns only. */

@@ -110,6 +110,19 @@ static bool overlaps_whole(const ls_layer *l, const ls_pass *pass) {
     return pass->overlap != NULL && l->n_params > 0 && !l->type->in_panels;
 }
 
+static const float *partner_y(const ls_layer *l, const ls_activations *a) {
+    return l->partner != NULL ? a->y[l->partner->index] : NULL;
+}
+
+/* Where backward ends with layer `first`. */
+static void *partner_state(const ls_model *m, const ls_layer *l, const ls_activations *a,
+                           size_t first) {
+    const size_t partner = l->partner != NULL ? l->partner->index : 0;
+    if (l->partner == NULL || partner < first || m->plans[partner].state_bytes == 0)
+        return NULL;
+    return a->state[partner];
+}
+
 const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pass *pass,
                               const float *x) {
     for (size_t i = a->first; i < active_end(m, a); i++) {
@@ -119,7 +132,7 @@ const float *ls_model_forward(const ls_model *m, ls_activations *a, const ls_pas
                           .y = a->y[i],
                           .state = a->state[i],
                           .room = a->room,
-                          .partner_y = a->y[l->partner]};
+                          .partner_y = partner_y(l, a)};
         if (overlaps_whole(l, pass))
             for (size_t k = 0; k < l->n_params; k++)
                 pass->overlap->need(pass->overlap->context, param_of(m, i, k));
@@ -144,7 +157,7 @@ const float *ls_model_backward(const ls_model *m, ls_activations *a, const ls_pa
                           .dx = dx,
                           .room = a->room,
                           .gradients = gradients,
-                          .partner_state = l->partner >= first ? a->state[l->partner] : NULL};
+                          .partner_state = partner_state(m, l, a, first)};
         l->type->backward(l, pass, &io);
         if (overlaps_whole(l, pass))
             for (size_t k = 0; k < l->n_params; k++)

@@ -1,7 +1,8 @@
 /* The layers of a config one after the other, as a pass runs them.
  *
  * Why here: a config nests blocks of layers; a model does not. A block becomes the layer that it
- * begins with, those inside, and the layer that it ends with. Never plans a shape.
+ * begins with, those inside, and the layer that it ends with. Layers that belong together find each
+ * other here. Never plans a shape.
  */
 #ifndef LS_NN_SEQUENCE_H
 #define LS_NN_SEQUENCE_H
@@ -21,7 +22,7 @@ typedef struct ls_sequence {
     ls_sequence_link *links;
 } ls_sequence;
 
-/* Errors: ERR_CONFIG: no layers, blocks too deep; ERR_MEMORY. */
+/* Errors: ERR_CONFIG: no layers, blocks too deep, no layer that could be tied to; ERR_MEMORY. */
 ls_status ls_sequence_create(const ls_choice_list *config, ls_sequence *out) LS_MUST_CHECK;
 void ls_sequence_free(ls_sequence *sequence);
 

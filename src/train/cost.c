@@ -9,19 +9,22 @@ static size_t own_rows(const ls_run *run) {
 }
 
 /* A matrix is multiplied with forward, for its own gradient, and for that of its input unless this
- * is the data. A first layer that is spread has all rows of the batch. */
+ * is the data; all of it once more for a layer that is tied to it. A first layer that is spread has
+ * all rows of the batch. */
 static void add_products(const ls_run *run, ls_step_facts *f) {
     const ls_model *m = run->t->model;
+    const ls_param *p = m->params;
     double products = 2;
-    for (size_t i = 0; i < m->n_params; i++) {
-        const ls_param *p = &m->params[i];
-        if (p->rank < 2)
-            continue;
-        const size_t rows = p == m->sharded ? f->rows : own_rows(run);
-        f->flops += products * 2 * (double)f->rows * (double)ls_param_all(p);
-        f->own_flops += products * 2 * (double)rows * (double)p->count;
-        products = 3;
-    }
+    for (size_t i = 0; i < m->n_layers; i++)
+        for (size_t k = 0; k < m->layers[i].n_params; k++, p++) {
+            if (p->rank < 2)
+                continue;
+            const size_t rows = p == m->sharded ? f->rows : own_rows(run);
+            products += m->layers[i].partner != NULL ? 3 : 0;
+            f->flops += products * 2 * (double)f->rows * (double)ls_param_all(p);
+            f->own_flops += products * 2 * (double)rows * (double)p->count;
+            products = 3;
+        }
 }
 
 void ls_step_cost(const ls_run *run, ls_step_facts *out) {

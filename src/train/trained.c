@@ -150,7 +150,7 @@ static int auto_strategy(const ls_config *c, size_t inputs, char *why, size_t si
     int strategy = LS_STRATEGY_DATA;
     ls_print_count(inputs, given);
     if (!ls_model_can_shard(&c->model)) {
-        snprintf(why, size, "no dense layer stands behind nothing but elementwise ones");
+        snprintf(why, size, "%s", ls_model_why_whole(&c->model));
     } else if (inputs < WIDE_INPUTS) {
         snprintf(why, size, "%s inputs are less than %s", given,
                  ls_print_count(WIDE_INPUTS, limit));
@@ -175,7 +175,8 @@ ls_status ls_trained_choose_strategy(ls_trained *t, size_t inputs) {
     int *strategy = &t->config.parallel.strategy;
     if (*strategy == LS_STRATEGY_FEATURES && !ls_model_can_shard(&t->config.model))
         return ls_hint(ls_fail(LS_ERR_CONFIG, "parallel.strategy",
-                               "features needs a dense layer behind nothing but elementwise ones"),
+                               "features is not for this model: %s",
+                               ls_model_why_whole(&t->config.model)),
                        "use parallel.strategy: data");
     if (*strategy == LS_STRATEGY_AUTO)
         *strategy = auto_strategy(&t->config, inputs, why, sizeof why);

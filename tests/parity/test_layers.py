@@ -37,7 +37,7 @@ LAYERS = {
 }
 # Draws are another stream there, a threshold has no gradient, and test_pytorch_layers.py has the others.
 WITHOUT = {"dense", "dropout", "gaussian_noise", "multiplicative_noise", "threshold", "batch_norm",
-           "residual"}
+           "residual", "tied"}
 
 
 def values(w):

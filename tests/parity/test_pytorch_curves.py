@@ -35,6 +35,7 @@ LOSSES = {
                lambda f, z, y: f.binary_cross_entropy_with_logits(z, y[:, None].double())),
     "mse": ("mse", "values", lambda f, z, y: f.mse_loss(z, y)),
     "half mse": ({"mse": {"scale": 0.5}}, "values", lambda f, z, y: f.mse_loss(z, y) / 2),
+    "mse of inputs": ("mse", "inputs", lambda f, z, y: f.mse_loss(z, y)),
     "mae": ("mae", "values", lambda f, z, y: f.l1_loss(z, y)),
     "huber": ({"huber": {"delta": 0.5}}, "values", lambda f, z, y: f.huber_loss(z, y, delta=0.5)),
     "poisson": ("poisson_nll", "counts", lambda f, z, y: f.poisson_nll_loss(z, y)),
@@ -57,7 +58,8 @@ OPTIMIZERS = {
                 lambda o, p: o.RMSprop(p, lr=0.001, momentum=0.5)),
 }
 
-# What is between the inputs and the last layer. batch_norm is PyTorch's with one lane.
+# What is between the inputs and the last layer, or with None at the end, all layers. batch_norm is
+# PyTorch's with one lane.
 HIDDEN = {
     "none": [],
     "relu": [dense(24), "relu"],
@@ -65,6 +67,8 @@ HIDDEN = {
     "gelu": [dense(24), "gelu", dense(16), "elu"],
     "layer norm": [dense(24), "layer_norm", "relu"],
     "batch norm": [dense(24), "batch_norm", "relu"],
+    "tied": [dense(24), "tanh", {"tied": 0}, "gelu"],
+    "autoencoder": [dense(24), "tanh", dense(9), {"tied": 2}, "tanh", {"tied": 0}, None],
 }
 
 # name: (what the config has beside these, what PyTorch does: penalty(weights) is added to the loss,
@@ -119,6 +123,10 @@ CASES = [
     ("huber", "gelu", "rmsprop", "restarts"),
     ("binary", "layer norm", "momentum", "warm-up"),
     ("label smoothing", "deep", "adamw", "steps"),
+    ("mse of inputs", "autoencoder", "adam", "standardized"),
+    ("mse of inputs", "autoencoder", "momentum", "l2"),
+    ("mse of inputs", "autoencoder", "adamw", "clipped norm"),
+    ("cross entropy", "tied", "momentum", "elastic net"),
 ]
 
 MODULES = {  # of torch.nn, for so many inputs
@@ -127,6 +135,19 @@ MODULES = {  # of torch.nn, for so many inputs
     "elu": lambda nn, n: nn.ELU(), "layer_norm": lambda nn, n: nn.LayerNorm(n),
     "batch_norm": lambda nn, n: nn.BatchNorm1d(n),
 }
+
+
+def tied(nn, linear):
+    """The way back through a linear module, with its weights."""
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.bias = linear, nn.Parameter(linear.weight.new_zeros(linear.in_features))
+
+        def forward(self, h):
+            return nn.functional.linear(h, self.linear.weight.T, self.bias)
+
+    return Tied()
 
 
 class Curves(lockstep_test.TestCase):
@@ -140,7 +161,8 @@ class Curves(lockstep_test.TestCase):
         score = self.x[:, :5] + random.normal(size=(ROWS, 5))
         self.targets = {"kinds": score.argmax(1), "two": (score[:, 0] > 0).astype("i8"),
                         "values": score[:, :3].astype("f4"),
-                        "counts": random.poisson(np.exp(score[:, :3] / 3)).astype("f4")}
+                        "counts": random.poisson(np.exp(score[:, :3] / 3)).astype("f4"),
+                        "inputs": self.x}
         experiments.write(self.path("d.h5"), {"X": self.x, "split": np.zeros(ROWS, "u1"),
                                               **self.targets})
         self.random = random
@@ -149,9 +171,16 @@ class Curves(lockstep_test.TestCase):
         """The layers of a config with first weights given, and PyTorch's network with the same."""
         nn, layers, modules, inputs = self.torch.nn, [], [], INPUTS
         for layer in HIDDEN[hidden] + [dense(outputs)]:
+            if layer is None:
+                break
             if isinstance(layer, str):
                 layers.append(layer)
                 modules.append(MODULES[layer](nn, inputs))
+                continue
+            if "tied" in layer:
+                layers.append(layer)
+                modules.append(tied(nn, modules[layer["tied"]]))
+                inputs = len(modules[-1].bias)
                 continue
             units = layer["dense"]["units"]
             weight = (self.random.normal(size=(units, inputs)) / inputs ** 0.5).astype("f4")

@@ -1,5 +1,5 @@
 """The same weights and running statistics as PyTorch's, with batch normalisation at one lane,
-residual blocks and both.
+residual blocks, both, and layers that share weights.
 
 # timeout: 300
 # processors: 2
@@ -95,6 +95,63 @@ class LayerParity(WholeBatches):
                  + self.dense(1, "      ") + "      - residual: {layers: [sigmoid]}\n"
                  + self.dense(2))
         self.compare(model, make, 4, (1, 2))
+
+    def test_tied(self):
+        """Wide enough for several tiles, in a block and around it, with and without biases of their
+        own: by 1 rank tile by tile, by 2 and 3 from what they exchange. Small weights: with larger
+        ones the loss jumps, and PyTorch's float32 leaves its own float64 by 1e-3."""
+        units = (300, 40)
+        weights = self.weights = [w / 4 for w in self.some_weights(
+            (units[0], INPUTS), (units[0],), (units[1], units[0]), (units[1],), (CLASSES, INPUTS),
+            (CLASSES,), (units[0],))]
+
+        def make(layers, torch):
+            (a, b, c), linear = layers, torch.nn.functional.linear
+            own = torch.nn.Parameter(torch.tensor(weights[6]))
+
+            def network(x):
+                h = torch.tanh(a(x))
+                h = h + linear(torch.tanh(b(h)), b.weight.T, own)
+                return c(linear(h, a.weight.T))
+
+            names = ("0_dense", "2_residual_0_dense", "4_dense")
+            return (network, {**self.linear_names(layers, names), "2_residual_2_tied/bias": own},
+                    [*(p for layer in layers for p in layer.parameters()), own])
+
+        model = (self.dense(0) + "  - tanh\n  - residual:\n      layers:\n"
+                 + self.dense(1, "      ") + "      - tanh\n"
+                 + f"      - tied: {{to: 0, bias_init: {values(weights[6])}}}\n"
+                 + "  - tied: {to: 0, bias: false}\n" + self.dense(2))
+        self.compare(model, make, 4, (1, 2, 3))
+
+    def test_tied_to_frozen(self):
+        """The weights stay; what is before and behind them learns."""
+        self.weights = self.some_weights((HIDDEN, INPUTS), (HIDDEN,), (HIDDEN, HIDDEN), (HIDDEN,),
+                                         (CLASSES, HIDDEN), (CLASSES,))
+
+        def make(frozen):
+            def make_these(layers, torch):
+                (a, b, c), own = layers, torch.nn.Parameter(torch.zeros(HIDDEN))
+
+                def network(x):
+                    h = torch.tanh(b(torch.tanh(a(x))))
+                    return c(torch.nn.functional.linear(h, b.weight.T, own))
+
+                names = ("0_dense", "2_dense", "5_dense")
+                trained = [p for i, layer in enumerate(layers) if i not in frozen
+                           for p in layer.parameters()]
+                return (network, {**self.linear_names(layers, names), "4_tied/bias": own},
+                        [*trained, own])
+            return make_these
+
+        def model(frozen):
+            said = [self.dense(i).replace("}\n", ", frozen: true}\n") if i in frozen else
+                    self.dense(i) for i in range(3)]
+            return f"{said[0]}  - tanh\n{said[1]}  - tanh\n  - tied: 2\n{said[2]}"
+
+        for frozen in ((1,), (0, 1), (0, 1, 2), (2,)):
+            with self.subTest(frozen=frozen):
+                self.compare(model(frozen), make(frozen), 4, (1, 2, 3))
 
     def test_batch_norm(self):
         def make(layers, torch):

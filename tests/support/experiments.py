@@ -179,6 +179,15 @@ EXPERIMENTS = {
          "optimizer": {"lars": {"lr": 0.5, "weight_decay": 1e-4}}, "clip": {"value": 0.05},
          "batch": {"size": 128}, "parallel": {"strategy": "features"},
          "train": {"epochs": 2}}),
+    # An autoencoder whose decoder has the encoder's weights; the last step has few rows.
+    "tied": (
+        lambda path: write(path, {"X": matrix(211, 43, 1)}),
+        {"seed": 9,
+         "data": {"y": "/X", "split": {"val": 0.2}, "transform": ["standardize"]},
+         "model": [dense(29), "tanh", dense(7, bias=False), {"tied": {"to": 2, "bias": False}}, "gelu",
+                   {"tied": {"to": 0, "lr_scale": 2}}],
+         "loss": "mse", "optimizer": {"adam": {"lr": 0.01}},
+         "batch": {"size": 40}, "train": {"epochs": 2}}),
     # Rosenblatt's rule, a sample at a time.
     "perceptron": (
         lambda path: write(path, {"X": matrix(211, 13, 1), "y": (matrix(211, 1, 2) > 2).astype("f4")}),

@@ -22,7 +22,7 @@ UNITS = 33
 # Values for options, by name: of those that have no default, and of those whose default does not suit.
 GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [0.1, -0.2, 0.3] * 11,
          "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5, "dispersion": 0.5,
-         "layers": ["tanh"], "every": 2, "decay": 0.1,
+         "layers": ["tanh"], "to": "first", "every": 2, "decay": 0.1,
          # of plateau: every epoch but the first brings a reduction, the first one down to min_lr
          "patience": 0, "min_delta": 1000, "min_lr": 0.006, "share": 0.1}
 
@@ -43,6 +43,9 @@ IMPOSSIBLE = [
 ]
 IMPOSSIBLE += [({"front": front, "strategy": "features"}, "elementwise") for front in
                ("layer_norm", "layer_norm+", "batch_norm", "batch_norm+", "residual")]
+
+IMPOSSIBLE += [({"layer": layer, "strategy": "features"}, "is tied to the first") for layer in
+               ("tied", "tied+")]
 
 # Factors whose values need not meet: the tables of what comes one after the other in a run. What meets
 # them all is how a run is shared out.
@@ -128,7 +131,8 @@ def factors(program):
         "lanes": these("batch.lanes", 8, 5),
         "last": program.words("batch.last"),
         "transform": program.kind("transform", "data.transform", none=True),
-        "front": program.kind("layer", "model.front", none=True, but=["linear"]),  # it is none
+        "front": program.kind("layer", "model.front", none=True,
+                              but=["linear", "tied"]),  # it is none; there is nothing before it
         "init": program.kind("initialiser", "model.first.dense.init", {
             # Of 1,100 weights of 1 each the losses of counts make no finite number.
             "ones": {"model.first.dense.init": "he_normal", "model.first.dense.bias_init": "ones"},
@@ -139,7 +143,8 @@ def factors(program):
             "binary_cross_entropy": {"data.y": "/two", "model.last": dense(1)},
             **{loss: VALUES for loss in OF_VALUES},
             # exp of wide sums would grow beyond all bounds at this learning rate.
-            "poisson_nll": {**VALUES, "model.deep": dense(290, init={"normal": 0.001})}}),
+            "poisson_nll": {**VALUES, "model.last": dense(2, lr_scale=0.01),
+                            "model.deep": dense(290, init={"normal": 0.001}, lr_scale=0.01)}}),
         "class weights": Factor(True, {"equal": {}, "balanced": {"class_weights": "balanced"}}),
         "row weights": Factor(True, {"1 each": {}, "given": {"data.weights": "/count"}}),
         "sampling": program.words("batch.sampling"),
@@ -180,6 +185,12 @@ def _set(config, key, value):
     config[last] = value
 
 
+def _layers(model):
+    """The list of a model's layers. One that is tied to another names it."""
+    return [{"tied": {**layer["tied"], "to": list(model).index(layer["tied"]["to"])}}
+            if "tied" in layer else layer for layer in model.values()]
+
+
 def config_of(table, row):
     """The config of a row. An epoch has 4 to 6 steps, the last with fewer rows unless it is dropped."""
     config = {"seed": 5, "data": {"file": "d.h5", "block_rows": 5, "shuffle_window": 3},
@@ -190,5 +201,5 @@ def config_of(table, row):
     for name, label in row.items():
         for key, value in table[name].values[label].items():
             _set(config, key, [value] if key == "data.transform" else value)
-    config["model"] = [layer for layer in config["model"].values() if layer is not None]
+    config["model"] = _layers({k: v for k, v in config["model"].items() if v is not None})
     return config

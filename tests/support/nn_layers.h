@@ -31,6 +31,9 @@ static const struct layer_example {
     {"batch_norm", "{batch_norm: {frozen: true}}"},
     {"dropout", "{dropout: {rate: 0.4}}"},
     {"residual", "{residual: {layers: [tanh]}}"},
+    {"tied", "{tied: 0}"},
+    {"tied", "{tied: {to: 0, bias: false}}"},
+    {"tied", "{tied: {to: 0, frozen: true}}"},
     {"gaussian_noise", "{gaussian_noise: {std: 0.5}}"},
     {"multiplicative_noise", "{multiplicative_noise: 0.5}"},
 };

@@ -90,8 +90,9 @@ static void fronts_are_slices(void **state) {
         char yaml[128];
         (void)snprintf(yaml, sizeof yaml, "model: [%s, {dense: 20}]", layer_examples[e].yaml);
         nn_config config = nn_config_of(yaml);
-        ls_model *m = nn_model_of(&config, IN);
-        const bool can = m->layers[0].type->columns == LS_COLUMNS_APART;
+        const ls_layer_type *type = (const ls_layer_type *)config.model.items[0].row;
+        const bool can = type->columns == LS_COLUMNS_APART;
+        ls_model *m = can ? nn_model_of(&config, IN) : NULL;
         if (can)
             front_of(m, (ls_tree_range){0, IN}, whole);
         ls_model_destroy(m);
@@ -124,10 +125,16 @@ static void which_models(void **state) {
         {"model: [{gaussian_noise: 0.1}, {multiplicative_noise: 0.1}, threshold, {dense: 3}]",
          true},
         {"model: [relu]", false},
+        {"model: [{dense: 3}, relu, {tied: 0}]", false},
+        {"model: [tanh, {dense: 3}, {residual: {layers: [{dense: 3}, {tied: 0}]}}, {tied: 1}]",
+         false},
+        {"model: [{dense: 3}, {dense: 4}, {tied: 1}]", true},
+        {"model: [{dense: 3}, {residual: {layers: [{dense: 3}, {tied: 0}]}}]", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nn_config config = nn_config_of(cases[i].yaml);
         assert_int_equal(ls_model_can_shard(&config.model), cases[i].can);
+        assert_int_equal(ls_model_why_whole(&config.model) == NULL, cases[i].can);
         nn_config_free(&config);
     }
 }

@@ -349,6 +349,22 @@ static double loss_along(model_check *k, size_t first, size_t n, float t) {
     return loss;
 }
 
+/* Matrices that are handed out tile by tile, when the whole pass has come to them, are those that
+ * are stored, bit by bit. */
+static void check_model_tiles(model_check *k, const float *gradient) {
+    const size_t n = k->model->slab_floats;
+    float *other = room(n, sizeof(float)), *root = room(n, sizeof(float));
+    (void)model_loss(k, k->a->logits_gradient);
+    ls_model_backward(k->model, k->a, &k->pass, k->x, &(ls_gradients){&root, put_tile, other});
+    for (size_t p = 0; p < k->model->n_params; p++) {
+        const ls_param *param = &k->model->params[p];
+        assert_memory_equal((param->rank == 2 ? other : root) + param->offset,
+                            gradient + param->offset, param->count * sizeof(float));
+    }
+    ls_free(other);
+    ls_free(root);
+}
+
 /* One directional derivative a parameter. Layers are checked closely above; here a wrong walk
  * through them shows. The loss of 9 rows carries float32 noise of about 1e-6, a step of 2^-6
  * makes it 1e-4 of a derivative; a buffer or layer mistaken is wrong by its whole size. */
@@ -380,7 +396,12 @@ static void whole_models(void **state) {
         "model: [{dense: 6}, tanh, {dense: 1}, sigmoid]\nloss: binary_cross_entropy",
         "model: [{gaussian_noise: 0.1}, {dense: 8}, layer_norm, gelu, {dense: 5}, selu, "
         "{multiplicative_noise: 0.3}, {layer_norm: {affine: false}}, {dense: 4}]\n"
-        "loss: softmax_cross_entropy"};
+        "loss: softmax_cross_entropy",
+        "model: [{dense: 4}, tanh, {tied: 0}]\nloss: softmax_cross_entropy",
+        "model: [tanh, {dense: 9}, {dense: {units: 5, bias: false}}, sigmoid, {tied: 2}, tanh, "
+        "{tied: {to: 1, bias: false}}, {dense: 4}]\nloss: softmax_cross_entropy",
+        "model: [{dense: 6}, {residual: {layers: [{residual: {layers: [tanh]}}, {dense: 4}, tanh, "
+        "{tied: 1}]}}, {tied: 0}, {dense: 4}]\nloss: softmax_cross_entropy"};
     static const int32_t label[ROWS] = {0, 1, 1, 0, 1, 0, 0, 1, 1};
     for (size_t y = 0; y < sizeof yaml / sizeof *yaml; y++) {
         nn_config config = nn_config_of(yaml[y]);
@@ -402,6 +423,7 @@ static void whole_models(void **state) {
         memcpy(k.origin, k.model->weights, n * sizeof(float));
         (void)model_loss(&k, k.a->logits_gradient);
         ls_model_backward(k.model, k.a, &k.pass, k.x, &(ls_gradients){.root = &gradient});
+        check_model_tiles(&k, gradient);
         check_model(&k, gradient);
         ls_free(gradient);
         ls_free(direction);

@@ -301,13 +301,79 @@ static void impossible_models(void **state) {
     nn_config_free(&config);
 }
 
+/* A dense layer's weights are there once; what is tied to it has a bias of its own. Only weights
+ * that are trained need the rows of both. */
+static void tied_layout(void **state) {
+    (void)state;
+    nn_config config = nn_config_of("model: [{residual: {layers: [tanh]}}, {dense: 5}, relu, "
+                                    "{tied: 1}, {dense: {units: 2, frozen: true}}, "
+                                    "{tied: {to: 4, bias: false}}]");
+    ls_model *m = nn_model_of(&config, 7);
+    static const char *const name[] = {"1_dense/weight", "1_dense/bias", "3_tied/bias",
+                                       "4_dense/weight", "4_dense/bias"};
+    double weights = 0;
+    assert_int_equal(m->n_params, 5);
+    for (size_t p = 0; p < 5; p++)
+        assert_string_equal(m->params[p].name, name[p]);
+    assert_int_equal(m->params[2].count, 7);
+    assert_int_equal(m->n_weights, 35 + 5 + 7 + 14 + 2);
+    OK(ls_model_count(&config.model, &(ls_shape){1, {7}}, &weights));
+    assert_int_equal((int)weights, 35 + 5 + 7 + 14 + 2);
+    assert_int_equal(m->out_size, 7);
+    assert_ptr_equal(m->layers[5].partner, &m->layers[3]); /* a block is two layers */
+    assert_ptr_equal(m->layers[3].partner, &m->layers[5]);
+    assert_ptr_equal(m->layers[0].partner, &m->layers[2]);
+    assert_null(m->layers[1].partner);
+    assert_int_equal(m->plans[3].state_bytes, 2 * (7 + 5) * sizeof(float));
+    assert_int_equal(m->plans[6].state_bytes, 0);
+    ls_model_destroy(m);
+    nn_config_free(&config);
+}
+
+static void bad_ties(void **state) {
+    (void)state;
+    static const struct {
+        const char *model, *says, *hint;
+    } examples[] = {
+        {"[{tied: 0}, {dense: 3}]", "model.0: it is tied to layer 0, which is none before it",
+         "the number of a dense layer before it, counted in its list from 0"},
+        {"[{dense: 3}, {tied: 2}, {dense: 3}]", "model.1: it is tied to layer 2", "before it"},
+        {"[{dense: 3}, {tied: 99}]", "model.1: it is tied to layer 99", "before it"},
+        {"[{dense: 3}, relu, {tied: 1}]", "model.2: it is tied to model.1, a relu layer",
+         "the number of a dense layer before it"},
+        {"[{residual: {layers: [{dense: 3}]}}, {tied: 0}]",
+         "model.1: it is tied to model.0, a residual layer", "dense layer"},
+        {"[{dense: 3}, {residual: {layers: [relu, {tied: 0}]}}]",
+         "model.1.residual.layers.1: it is tied to model.1.residual.layers.0, a relu layer",
+         "dense layer"},
+        {"[{dense: 3}, {tied: 0}, {dense: 3}, {tied: 0}]",
+         "model.3: it is tied to model.0, and so is model.1",
+         "a dense layer shares its weights with one other"},
+        {"[{dense: 3}, {tied: 0}, {tied: 1}]", "model.2: it is tied to model.1, a tied layer",
+         "dense layer"},
+        {"[{dense: 5}, {dense: 4}, {tied: 0}]",
+         "model.2: 4 features come in, but model.0, whose weights it uses, makes 5",
+         "let the layer before it make 5 features, as `dense: {units: 5}` does"}};
+    for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
+        char yaml[128];
+        ls_model *m = NULL;
+        (void)snprintf(yaml, sizeof yaml, "model: %s", examples[e].model);
+        nn_config config = nn_config_of(yaml);
+        FAILS(LS_ERR_CONFIG, examples[e].says,
+              ls_model_create(&config.model, &config.loss, &(ls_shape){1, {3}}, NULL, NULL, &m));
+        assert_non_null(strstr(ls_error_last()->hint, examples[e].hint));
+        nn_config_free(&config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slab_layout), cmocka_unit_test(padding_is_zero),
         cmocka_unit_test(blocks),      cmocka_unit_test(absorption),
         cmocka_unit_test(hash),        cmocka_unit_test(bad_pairings),
         cmocka_unit_test(ranges),      cmocka_unit_test(forward),
-        cmocka_unit_test(steps),       cmocka_unit_test(impossible_models)};
+        cmocka_unit_test(steps),       cmocka_unit_test(impossible_models),
+        cmocka_unit_test(tied_layout), cmocka_unit_test(bad_ties)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,11 +82,10 @@ static float *gradient_of(const nn_config *config, ls_model *m, const ls_overlap
     return gradient;
 }
 
-static void beside_others(void **state) {
-    (void)state;
-    nn_config config = nn_config_of(
-        "model: [layer_norm, {dense: 1000}, tanh, {dense: 600}, layer_norm, relu, {dense: 4}]\n"
-        "loss: softmax_cross_entropy");
+static void beside_others(const char *model) {
+    char yaml[256];
+    (void)snprintf(yaml, sizeof yaml, "model: %s\nloss: softmax_cross_entropy", model);
+    nn_config config = nn_config_of(yaml);
     ls_model *m = nn_model_of(&config, IN);
     const size_t n = m->slab_floats;
     OK(ls_model_init(m, 5));
@@ -117,8 +116,20 @@ static void beside_others(void **state) {
     nn_config_free(&config);
 }
 
+static void panels(void **state) {
+    (void)state;
+    beside_others("[layer_norm, {dense: 1000}, tanh, {dense: 600}, layer_norm, relu, {dense: 4}]");
+}
+
+/* Weights that two layers use are told of once, when both have given their part. */
+static void shared_panels(void **state) {
+    (void)state;
+    beside_others("[{dense: 900}, tanh, {dense: 300}, relu, {tied: 2}, {tied: {to: 0, bias: false}}"
+                  ", {dense: 4}]");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(beside_others)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(panels), cmocka_unit_test(shared_panels)};
     if (ls_math_init() != LS_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,8 +103,9 @@ typedef struct ls_layer {
     char name[LS_LAYER_NAME_MAX]; /* "0_dense": its place in the config and its type; inside of a
                                      block "2_residual_0_dense" */
     char path[LS_LAYER_PATH_MAX]; /* its place in the config: "model.0" */
-    size_t partner; /* the layer that ends the block which this one begins, or the other way round;
-                       else itself */
+    /* The layer that ends the block which this one begins, or that uses its first parameter, too;
+     * or the other way round. Else NULL. */
+    const struct ls_layer *partner;
     ls_shape in, out;
     size_t first_unit; /* which of all units out[0] is: not 0 where other ranks have units, too */
     size_t in_size, out_size;
@@ -136,8 +137,8 @@ typedef struct ls_layer_io {
     float *dx;            /* [B, in], NULL: not wanted; backward */
     void *room;           /* what the type's room() asks for, aligned; nothing stays in it */
     const ls_gradients *gradients; /* backward */
-    /* Of the layer's partner: its output, and forward's state that backward keeps; NULL where that
-     * is not reached any more. */
+    /* Of the layer's partner: its output, and the state that its backward reads; NULL where it has
+     * none, or is not reached any more. */
     const float *partner_y;
     void *partner_state;
 } ls_layer_io;
@@ -158,6 +159,10 @@ typedef struct ls_layer_type {
      * NULL. */
     const ls_choice_list *(*inside)(const void *options);
     const struct ls_layer_type *end;
+    /* One other layer may use its first parameter, too. Of such a layer: the number, in their list,
+     * of the one before it that lends the parameter. Else NULL. */
+    bool lends;
+    size_t (*lender)(const void *options);
     bool can_die;   /* a unit may give 0 whatever comes, and then learns no more */
     bool in_panels; /* calls a pass's overlap itself; else it is called for the whole layer */
     bool is_step;   /* it has no gradient, so that nothing before it can learn, unless it is last:
@@ -169,6 +174,9 @@ typedef struct ls_layer_type {
     /* Tells shapes and parameters from the options and the shape that comes in. Errors:
      * ERR_CONFIG. */
     ls_status (*plan)(const void *options, const ls_shape *in, ls_layer_plan *plan);
+    /* Of a layer whose partner stands before it: checks that they fit, and ends both plans. NULL:
+     * nothing to do. Errors: ERR_CONFIG. */
+    ls_status (*join)(const ls_layer *layer, ls_layer_plan *plan, ls_layer_plan *partner);
     /* Bytes that a pass over so many rows in so many lanes works in; NULL: none. */
     size_t (*room)(const ls_layer *layer, size_t rows, size_t lanes);
     void (*forward)(const ls_layer *layer, const ls_pass *pass, const ls_layer_io *io);

@@ -72,8 +72,11 @@ ls_status ls_model_create(const ls_choice_list *config, const ls_choice *loss, c
                           ls_model **out) LS_MUST_CHECK;
 
 /* Whether the columns of the input can be spread: the first layer that is not elementwise is a sum
- * over them. */
+ * over them, of which no other layer needs the weights. */
 bool ls_model_can_shard(const ls_choice_list *config);
+
+/* Why they can not be, as a clause; NULL: they can. */
+const char *ls_model_why_whole(const ls_choice_list *config);
 
 /* *weights = how many trained parameters such a model has, without memory for them. Errors: as
  * ls_model_create. */

@@ -2,6 +2,7 @@
 #include "layers.h"
 #include "lockstep/base/error.h"
 #include "lockstep/nn/init.h"
+#include "weight_rows.h"
 
 typedef struct dense_options {
     int64_t units;
@@ -95,10 +96,6 @@ static ls_tree_range bias_of(const ls_layer *l) {
     return (ls_tree_range){l->offset[BIAS], l->out_size};
 }
 
-static const ls_between *between(const ls_pass *pass) {
-    return pass->overlap != NULL ? &pass->overlap->between : NULL;
-}
-
 /* A panel whose weights are there, of those that are left; else waits for one. */
 static size_t next_panel(const ls_layer *l, const ls_pass *pass, const panels *p, uint64_t left) {
     const ls_overlap *o = pass->overlap;
@@ -114,9 +111,12 @@ static size_t next_panel(const ls_layer *l, const ls_pass *pass, const panels *p
     return last;
 }
 
-/* For x on the way there, and dy twice on the way back. */
+/* For x on the way there, and dy twice on the way back: of twice the rows where a layer is tied to
+ * this one. */
 static size_t room(const ls_layer *l, size_t rows, size_t lanes) {
-    return ls_gemm_room(l->gemm, rows, lanes, l->in_size, 1, l->out_size);
+    const bool is_shared = l->partner != NULL;
+    return ls_gemm_room(l->gemm, is_shared ? 2 * rows : rows, lanes, l->in_size, 1, l->out_size) +
+           (is_shared ? ls_shared_rows_room(lanes) : 0);
 }
 
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
@@ -131,7 +131,7 @@ static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *i
     while (left != 0) {
         const size_t i = next_panel(l, pass, &p, left);
         ls_gemm_forward_part(l->gemm, &pass->rows, l->out_size, panel_at(l, &p, i), &x,
-                             io->weights + l->offset[WEIGHT], bias, io->y, between(pass));
+                             io->weights + l->offset[WEIGHT], bias, io->y, ls_pass_between(pass));
         left &= ~(UINT64_C(1) << i);
     }
 }
@@ -157,29 +157,44 @@ static size_t first_panel(const ls_layer *l, const ls_pass *pass, const panels *
     return (last - 1 - begin) / l->in_size / p->outputs;
 }
 
-static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io,
-                            const ls_operand *dy) {
+static void store_weight(const ls_layer *l, const ls_pass *pass, const ls_gradients *gradients,
+                         const float *x, const ls_operand *dy) {
     float *d[LS_TREE_DEPTH_MAX];
     const panels p = panels_of(l, pass);
     size_t i = first_panel(l, pass, &p);
-    ls_layer_find_gradient(l, WEIGHT, pass, io->gradients, d);
+    ls_layer_find_gradient(l, WEIGHT, pass, gradients, d);
     for (size_t n = 0; n < p.count; n++) {
         const ls_tree_range panel = panel_at(l, &p, i);
-        ls_gemm_backward_weight_part(l->gemm, pass->lanes, l->in_size, panel, io->x, dy, d,
-                                     between(pass));
+        ls_gemm_backward_weight_part(l->gemm, pass->lanes, l->in_size, panel, x, dy, d,
+                                     ls_pass_between(pass));
         if (pass->overlap != NULL)
             pass->overlap->done(pass->overlap->context, weights_of(l, panel));
         i = i > 0 ? i - 1 : p.count - 1;
     }
 }
 
+/* From the rows of this layer and those of the one that is tied to it, if there is one. */
+static void backward_weight(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
+    weight_use use = {io->gradients, l->offset[WEIGHT]};
+    ls_weight_rows r = {pass->rows, io->x, io->dy};
+    void *room = io->room;
+    if (l->partner != NULL)
+        room = ls_share_rows(&pass->rows, l->in_size, l->out_size, io, &r);
+    const ls_operand dy = ls_gemm_ready_dy(l->gemm, r.rows, l->out_size, r.dy, room);
+    if (io->gradients->use != NULL)
+        ls_gemm_backward_weight_tiles(l->gemm, pass->lanes, l->in_size, r.x, &dy, use_weight_tile,
+                                      &use);
+    else
+        store_weight(l, pass, io->gradients, r.x, &dy);
+}
+
 /* The gradient of x first: it needs the weights as they were. */
 static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     float *d[LS_TREE_DEPTH_MAX];
-    weight_use use = {io->gradients, l->offset[WEIGHT]};
     if (io->dx != NULL)
         ls_gemm_backward_input(l->gemm, &pass->rows, l->in_size, l->out_size, io->dy,
-                               io->weights + l->offset[WEIGHT], io->dx, io->room, between(pass));
+                               io->weights + l->offset[WEIGHT], io->dx, io->room,
+                               ls_pass_between(pass));
     if (((const dense_options *)l->options)->training.frozen)
         return;
     if (l->n_params > BIAS) {
@@ -188,12 +203,7 @@ static void backward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *
         if (pass->overlap != NULL)
             pass->overlap->done(pass->overlap->context, bias_of(l));
     }
-    const ls_operand dy = ls_gemm_ready_dy(l->gemm, pass->rows, l->out_size, io->dy, io->room);
-    if (io->gradients->use != NULL)
-        ls_gemm_backward_weight_tiles(l->gemm, pass->lanes, l->in_size, io->x, &dy, use_weight_tile,
-                                      &use);
-    else
-        backward_weight(l, pass, io, &dy);
+    backward_weight(l, pass, io);
 }
 
 const ls_layer_type ls_layer_dense = {
@@ -201,6 +211,7 @@ const ls_layer_type ls_layer_dense = {
             "units"},
     .columns = LS_COLUMNS_SUMMED,
     .in_panels = true,
+    .lends = true,
     .plan = plan,
     .room = room,
     .forward = forward,

@@ -47,6 +47,17 @@ static void begin_backward(const ls_layer *l, const ls_pass *pass, const ls_laye
         ls_add(ls_layer_elements(l, pass), io->dy, io->state, io->dx);
 }
 
+static ls_status join_end(const ls_layer *l, ls_layer_plan *p, ls_layer_plan *begin) {
+    const size_t in = ls_shape_size(&begin->out);
+    (void)p;
+    if (l->in_size == in)
+        return LS_OK;
+    return ls_hint(ls_fail(LS_ERR_CONFIG, NULL,
+                           "its layers make %zu features of %zu, to which they can not be added",
+                           l->in_size, in),
+                   "let the block end with %zu features, as with `dense: {units: %zu}`", in, in);
+}
+
 static void end_forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     ls_add(ls_layer_elements(l, pass), io->x, io->partner_y, io->y);
 }
@@ -61,6 +72,7 @@ static void end_backward(const ls_layer *l, const ls_pass *pass, const ls_layer_
 static const ls_layer_type residual_end = {
     .row = {.name = "residual", .help = "adds a block's input"},
     .plan = ls_layer_plan_same,
+    .join = join_end,
     .forward = end_forward,
     .backward = end_backward,
 };
