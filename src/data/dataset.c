@@ -194,6 +194,10 @@ void ls_dataset_place(const ls_dataset *ds, size_t row, size_t column, char *buf
     char sample[LS_DATASET_PLACE_MAX / 4] = "", feature[LS_DATASET_PLACE_MAX / 4] = "";
     if (ds->samples.count)
         snprintf(sample, sizeof sample, " (%s)", ls_strings_at(&ds->samples, row));
+    if (column == LS_NOT_FOUND) {
+        snprintf(buffer, size, "%s: row %zu%s", ds->x_name, row, sample);
+        return;
+    }
     if (ds->features.count)
         snprintf(feature, sizeof feature, " (%s)", ls_strings_at(&ds->features, column));
     snprintf(buffer, size, "%s: row %zu%s, column %zu%s", ds->x_name, row, sample, column, feature);

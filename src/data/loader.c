@@ -9,6 +9,10 @@
 #include "lockstep/base/memory.h"
 #include "lockstep/base/stop.h"
 #include "lockstep/data/writer.h"
+#include "lockstep/math/math.h"
+
+/* What a thread works in begins a cache line of its own. */
+#define ROOM_FLOATS ((size_t)16)
 
 /* A slab never crosses a border of chunks in a file that lockstep wrote. */
 #define SLAB_ROWS ((size_t)LS_CHUNK_SAMPLES)
@@ -24,18 +28,31 @@ struct ls_loader {
     size_t file_first, file_count;
     bool follows; /* what is read of a row is what goes to its place, in this order */
     float *raw;   /* [SLAB_ROWS, inputs] as the transforms want them; NULL where slab is that */
+    float *room;  /* [threads, thread_room] for transforms that mix columns */
+    size_t thread_room;
     uint64_t sum[2];
 
     ls_loader_columns columns; /* n_blocks 0: all; else outputs are these */
-    uint32_t *file_column;     /* [outputs] which of the file's columns they come from */
+    uint32_t *file_column;     /* [outputs] which of the file's columns they come from; NULL: whole
+                                  rows of the file are read */
 };
 
+/* Which outputs the loader gives. */
+static size_t first_output(const ls_loader *l) {
+    return l->columns.n_blocks > 0 ? l->columns.edge[0] : 0;
+}
+
 static ls_status prepare_rows(ls_loader *l) {
+    const ls_loader_columns *c = &l->columns;
+    const size_t room = ls_transforms_room(l->transforms);
     l->file_count = l->index != NULL ? l->ds->n_features : l->inputs;
-    l->follows = l->index == NULL && l->inputs == l->outputs;
+    if (c->n_blocks > 0)
+        l->outputs = c->edge[c->n_blocks] - c->edge[0];
+    l->follows = l->index == NULL && l->inputs == l->outputs && !ls_transforms_mix(l->transforms);
+    l->thread_room = (room + ROOM_FLOATS - 1) / ROOM_FLOATS * ROOM_FLOATS;
     if (l->index != NULL)
         LS_TRY(ls_alloc(SLAB_ROWS * l->inputs, sizeof(float), "rows", &l->raw));
-    return LS_OK;
+    return ls_alloc((size_t)ls_math_threads() * l->thread_room, sizeof(float), "rows", &l->room);
 }
 
 /* Finds the file's columns that are wanted, and the least range that holds them all. */
@@ -69,7 +86,8 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
                      .columns = columns != NULL ? *columns : (ls_loader_columns){0},
                      .inputs = ls_transforms_inputs(transforms),
                      .outputs = ls_transforms_outputs(transforms)};
-    const ls_status st = columns != NULL ? prepare_columns(l) : prepare_rows(l);
+    const bool some = columns != NULL && !ls_transforms_mix(transforms);
+    const ls_status st = some ? prepare_columns(l) : prepare_rows(l);
     if (st != LS_OK) {
         ls_loader_destroy(l);
         return st;
@@ -83,6 +101,7 @@ void ls_loader_destroy(ls_loader *l) {
         return;
     ls_free(l->slab);
     ls_free(l->raw);
+    ls_free(l->room);
     ls_free(l->file_column);
     ls_free(l);
 }
@@ -111,21 +130,23 @@ static ls_status finish_columns(const ls_loader *l, size_t row, const float *fro
     for (size_t b = 0; b < c->n_blocks; b++)
         add_to_sum(sum, ((uint64_t)row << 24) + c->first_block + b, out + c->edge[b] - c->edge[0],
                    c->edge[b + 1] - c->edge[b]);
-    return ls_transforms_apply_columns(l->transforms, l->ds, l->index, &row, 1, c->edge[0],
-                                       l->outputs, out);
+    return ls_transforms_apply_columns(l->transforms, l->ds, l->index, row, c->edge[0], l->outputs,
+                                       out);
 }
 
-/* One row of the file, transformed; raw[inputs] where an index says which columns are inputs; from
- * may be out. */
-static ls_status finish_row(const ls_loader *l, size_t row, float *from, float *raw, float *out,
-                            uint64_t sum[2]) {
+/* The wanted outputs of one row of the file, transformed as a whole; raw[inputs] where an index
+ * says which columns are inputs; from may be out where what is read follows. */
+static ls_status finish_row(const ls_loader *l, size_t row, const float *from, float *raw,
+                            float *out, uint64_t sum[2]) {
+    float *room = l->room + ls_math_thread() * l->thread_room;
     for (size_t j = 0; l->index != NULL && j < l->inputs; j++)
         raw[j] = from[l->index[j]];
     if (l->index != NULL)
         from = raw;
     LS_TRY(ls_dataset_check(l->ds, &row, 1, l->index, l->inputs, from));
     add_to_sum(sum, row, from, l->inputs);
-    return ls_transforms_apply(l->transforms, l->ds, l->index, &row, 1, from, out);
+    return ls_transforms_apply(l->transforms, l->ds, l->index, row, from, first_output(l),
+                               l->outputs, out, room);
 }
 
 /* Rows of one slab that are wanted: row[0..n) of the file, row i in out[slot[i]] (slot NULL: in
@@ -144,7 +165,7 @@ static float *place_of(const ls_loader *l, const wanted *w, size_t i) {
 static ls_status finish(const ls_loader *l, const wanted *w, size_t i, uint64_t sum[2]) {
     float *to = place_of(l, w, i);
     float *from = w->in_place ? to : l->slab + (w->row[i] - w->row[0]) * l->file_count;
-    if (l->columns.n_blocks > 0)
+    if (l->file_column != NULL)
         return finish_columns(l, w->row[i], from, to, sum);
     return finish_row(l, w->row[i], from, l->raw != NULL ? l->raw + i * l->inputs : NULL, to, sum);
 }
@@ -183,8 +204,11 @@ static size_t finish_all(ls_loader *l, const wanted *w, uint64_t *row_sum) {
         if (row_sum != NULL)
             row_sum[i] = sum[1];
     }
-    l->sum[0] += high;
-    l->sum[1] += low;
+    /* Of loaders that share out the outputs of whole rows, one counts the rows. */
+    if (l->file_column != NULL || l->columns.n_blocks == 0 || l->columns.first_block == 0) {
+        l->sum[0] += high;
+        l->sum[1] += low;
+    }
     return failed;
 }
 

@@ -87,6 +87,14 @@ void ls_math_set_threads(int threads) {
 #endif
 }
 
+size_t ls_math_thread(void) {
+#ifdef _OPENMP
+    return (size_t)omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
 char *ls_math_blas(char *buffer, size_t size) {
     static const char *const kinds[] = {"serial", "pthreads", "OpenMP"};
     const char *config = openblas_get_config();

@@ -207,7 +207,8 @@ HARMLESS = {
                       r"GOMP_\w+|omp_\w+|__\w+di[23]|__\w+ti[23]",
     "failures of HDF5 are those of the driver below it, h5_disk.c": r"H5\w+",
     "libraries without calls to the system, whose allocations faults.c fails where they start":
-        r"XXH\w+|yaml_\w+|json_\w+|cblas_\w+|openblas_\w+|libxsmm_\w+|dnnl_\w+|Sleef_\w+|uncompress",
+        r"XXH\w+|yaml_\w+|json_\w+|cblas_\w+|openblas_\w+|d(geqrf|orgqr|syevr)_|libxsmm_\w+|dnnl_\w+|"
+        r"Sleef_\w+|uncompress",
 }
 
 

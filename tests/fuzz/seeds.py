@@ -175,6 +175,10 @@ def checkpoints():
         {"data": {"y": "/v", "transform": [{"select": 3}, "center"]},
          "model": [{"dense": {"units": 2, "bias": False}}], "loss": "mse",
          "optimizer": {"sgd": {"lr": 0.01, "momentum": 0.9}}},
+        {"data": {"transform": [{"one_hot": {"column": "g2", "categories": 7}}, "cpm",
+                                {"polynomial": {"interactions_only": True}}, {"whiten": 3},
+                                {"select": 2}]},
+         "model": [{"dense": {"units": 3}}], "loss": "softmax_cross_entropy", "optimizer": "sgd"},
     ]
     old, config = os.path.join(ROOT, "old.h5"), os.path.join(ROOT, "c.yaml")
     for number, case in enumerate(cases):

@@ -107,10 +107,94 @@ static void constants_do_not_depend_on_the_ranks(void **state) {
     for (size_t k = 0; k < KEPT; k++)
         assert_int_equal(ls_transforms_source(t, k), kept[k]);
     memcpy(in, x, sizeof in);
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, out));
+    OK(apply_rows(t, ds, 0, N, in, out));
     assert_memory_equal(out, want, sizeof want);
     ls_transforms_destroy(t);
     chain_free(&chain);
+    ls_dataset_close(ds);
+    ls_barrier(comm);
+}
+
+/* Whole numbers, so that a row's sum is exact in any order; row 5 is empty. */
+static void make_counts(void) {
+    make_x();
+    for (size_t i = 0; i < N * D; i++)
+        x[i] = i / D == 5 ? 0 : (float)((uint32_t)x[i] % 97);
+}
+
+/* cpm and standardize of the whole matrix by plain loops. */
+static void one_process_of_counts(float *want) {
+    static float column[N];
+    double factor[N], mean, variance;
+    for (size_t i = 0; i < N; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < D; j++)
+            sum += (double)x[i * D + j];
+        factor[i] = sum > 0 ? 1e6 / sum : 0;
+    }
+    for (size_t j = 0; j < D; j++) {
+        size_t n = 0;
+        for (size_t i = 0; i < N; i++) {
+            want[i * D + j] = (float)((double)x[i * D + j] * factor[i]);
+            if (part[i] == LS_SPLIT_TRAIN)
+                column[n++] = want[i * D + j];
+        }
+        moments(column, n, &mean, &variance);
+        const double by = 1 / sqrt(variance);
+        for (size_t i = 0; i < N; i++)
+            want[i * D + j] = (float)(((double)want[i * D + j] - mean) * by);
+    }
+}
+
+static void factors_of_rows_do_not_depend_on_the_ranks(void **state) {
+    (void)state;
+    static float want[N * D];
+    make_counts();
+    ls_dataset *ds = shared_dataset();
+    ls_transforms *t = NULL;
+    test_chain chain = chain_of("[cpm, standardize]");
+    OK(ls_transforms_fit(comm, ds, part, &chain.list, NULL, &t));
+    one_process_of_counts(want);
+    OK(apply_rows(t, ds, 0, N, x, out));
+    assert_memory_equal(out, want, sizeof want);
+    ls_transforms_destroy(t);
+    chain_free(&chain);
+    ls_dataset_close(ds);
+    ls_barrier(comm);
+}
+
+/* Narrow and wide: every rank has the same axes, and along them the training rows have mean 0 and
+ * variance 1. */
+static void axes_are_everybodys(void **state) {
+    (void)state;
+    enum { AXES = 3 };
+    static float mine[N * AXES], first[N * AXES];
+    static const char *const chains[] = {"[select: 900, whiten: 3]",
+                                         "[select: 70, polynomial, whiten: 3]"};
+    make_counts();
+    ls_dataset *ds = shared_dataset();
+    for (size_t k = 0; k < 2; k++) {
+        ls_transforms *t = NULL;
+        test_chain chain = chain_of(chains[k]);
+        OK(ls_transforms_fit(comm, ds, part, &chain.list, NULL, &t));
+        OK(apply_rows(t, ds, 0, N, x, mine));
+        memcpy(first, mine, sizeof first);
+        OK(ls_broadcast(comm, first, sizeof first, 0));
+        assert_memory_equal(first, mine, sizeof first);
+        for (size_t a = 0; a < AXES; a++) { /* of the training rows: mean 0, variance 1 */
+            double sum = 0, square = 0, n = 0;
+            for (size_t i = 0; i < N; i++)
+                if (part[i] == LS_SPLIT_TRAIN) {
+                    const double v = (double)mine[i * AXES + a];
+                    sum += v;
+                    square += v * v;
+                    n++;
+                }
+            assert_true(fabs(sum / n) < 1e-6 && fabs(square / (n - 1) - 1) < 1e-5);
+        }
+        ls_transforms_destroy(t);
+        chain_free(&chain);
+    }
     ls_dataset_close(ds);
     ls_barrier(comm);
 }
@@ -126,6 +210,10 @@ static void an_error_is_everybodys(void **state) {
           ls_transforms_fit(comm, ds, part, &chain.list, NULL, &t));
     assert_null(t);
     chain_free(&chain);
+    chain = chain_of("[center, whiten: 2]");
+    FAILS(LS_ERR_DATA, "row 123, column 1999: missing value",
+          ls_transforms_fit(comm, ds, part, &chain.list, NULL, &t));
+    chain_free(&chain);
     chain = chain_of("[select: 2001]");
     FAILS(LS_ERR_CONFIG, "2001 features are wanted",
           ls_transforms_fit(comm, ds, part, &chain.list, NULL, &t));
@@ -136,6 +224,8 @@ static void an_error_is_everybodys(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(constants_do_not_depend_on_the_ranks),
+                                       cmocka_unit_test(factors_of_rows_do_not_depend_on_the_ranks),
+                                       cmocka_unit_test(axes_are_everybodys),
                                        cmocka_unit_test(an_error_is_everybodys)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;

@@ -188,6 +188,18 @@ EXPERIMENTS = {
                    {"tied": {"to": 0, "lr_scale": 2}}],
          "loss": "mse", "optimizer": {"adam": {"lr": 0.01}},
          "batch": {"size": 40}, "train": {"epochs": 2}}),
+    # Columns made of others: of counts, of a column of codes, of products.
+    "mixed": (
+        lambda path: write(path, {"X": integers(401 * 19, 1, 4).reshape(401, 19),
+                                  "y": integers(401, 3, 3)}),
+        {"data": {"split": {"val": 0.2},
+                  "transform": [{"one_hot": {"column": 4, "categories": 4}}, {"select": 12}, "cpm",
+                                "log1p", {"polynomial": {"interactions_only": True}}, "standardize"]},
+         "model": [dense(9), "tanh", dense(3)],
+         "loss": "softmax_cross_entropy",
+         "optimizer": {"sgd": {"lr": 0.01}},
+         "batch": {"size": 40},
+         "train": {"epochs": 2}}),
     # Rosenblatt's rule, a sample at a time.
     "perceptron": (
         lambda path: write(path, {"X": matrix(211, 13, 1), "y": (matrix(211, 1, 2) > 2).astype("f4")}),

@@ -24,7 +24,8 @@ GIVEN = {"units": UNITS, "rate": 0.3, "factor": 0.5, "features": 29, "values": [
          "value": 0.01, "lr": 0.01, "scale": 0.002, "std": 0.05, "lr_scale": 0.5, "dispersion": 0.5,
          "layers": ["tanh"], "to": "first", "every": 2, "decay": 0.1,
          # of plateau: every epoch but the first brings a reduction, the first one down to min_lr
-         "patience": 0, "min_delta": 1000, "min_lr": 0.006, "share": 0.1}
+         "patience": 0, "min_delta": 1000, "min_lr": 0.006, "share": 0.1,
+         "column": 3, "categories": 8, "components": 20}
 
 # Options of the config that are one of some words and no factor here, and who looks at them.
 ELSEWHERE = {"data.layout": "test_evaluate.py", "train.early_stopping.mode": "test_train_again.py"}
@@ -130,7 +131,11 @@ def factors(program):
         "width": Factor(True, {w: {"data.x": f"/{w}"} for w in FEATURES}),
         "lanes": these("batch.lanes", 8, 5),
         "last": program.words("batch.last"),
-        "transform": program.kind("transform", "data.transform", none=True),
+        "transform": program.kind("transform", "data.transform", none=True, suits={
+            # Of counts, and then to numbers that a network can take.
+            "cpm": {"data.x": "/counts", "data.transform": ["cpm", "standardize"]},
+            "one_hot": {"data.x": "/counts",
+                        "data.transform": [{"one_hot": {"column": 3, "categories": 8}}, "minmax"]}}),
         "front": program.kind("layer", "model.front", none=True,
                               but=["linear", "tied"]),  # it is none; there is nothing before it
         "init": program.kind("initialiser", "model.first.dense.init", {
@@ -172,6 +177,7 @@ def write_data(path):
     samples = 330
     rows = range(samples)
     arrays = {name: experiments.matrix(samples, n, 1) / 8 - 0.25 for name, n in FEATURES.items()}
+    arrays["counts"] = experiments.integers(samples * 1100, 8, 8).reshape(samples, 1100)
     arrays |= {"y": [r % 7 % 3 for r in rows], "two": [r % 7 % 2 for r in rows],
                "values": experiments.matrix(samples, 2, 7), "split": [r // 3 % 3 == 2 for r in rows],
                "count": [r % 5 for r in rows]}
@@ -200,6 +206,7 @@ def config_of(table, row):
               "checkpoint": {"every_steps": 3, "keep": 99}}
     for name, label in row.items():
         for key, value in table[name].values[label].items():
-            _set(config, key, [value] if key == "data.transform" else value)
+            alone = key == "data.transform" and not isinstance(value, list)
+            _set(config, key, [value] if alone else value)
     config["model"] = _layers({k: v for k, v in config["model"].items() if v is not None})
     return config

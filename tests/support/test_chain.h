@@ -35,12 +35,19 @@ static inline test_chain chain_of(const char *yaml) {
     return chain;
 }
 
-/* The numbers of rows that follow each other. */
-static inline const size_t *rows_from(size_t first) {
-    static size_t row[4096];
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        row[i] = first + i;
-    return row;
+/* Applies a chain to rows in[n, inputs], which are rows `first` and on of ds; out[n, outputs] may
+ * be in where there are as many outputs. The status of the first row that fails. */
+static inline ls_status apply_rows(const ls_transforms *t, const ls_dataset *ds, size_t first,
+                                   size_t n, const float *in, float *out) {
+    const size_t inputs = ls_transforms_inputs(t), outputs = ls_transforms_outputs(t);
+    float *room = NULL;
+    OK(ls_alloc(ls_transforms_room(t), sizeof *room, "test", &room));
+    ls_status st = LS_OK;
+    for (size_t i = 0; st == LS_OK && i < n; i++)
+        st = ls_transforms_apply(t, ds, NULL, first + i, in + i * inputs, 0, outputs,
+                                 out + i * outputs, room);
+    ls_free(room);
+    return st;
 }
 
 static inline void chain_free(test_chain *chain) {

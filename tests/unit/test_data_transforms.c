@@ -40,7 +40,7 @@ static size_t transform(size_t n, size_t d, const float *x, const uint8_t *part,
     OK(fit(ds, part ? part : all_train, yaml, &t));
     OK(ls_alloc(n * d, sizeof *in, "test", &in));
     memcpy(in, x, n * d * sizeof *in);
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), n, in, out));
+    OK(apply_rows(t, ds, 0, n, in, out));
     size_t outputs = ls_transforms_outputs(t);
     assert_int_equal(ls_transforms_inputs(t), d);
     ls_transforms_destroy(t);
@@ -172,7 +172,7 @@ static void a_chain_with_a_choice(void **state) {
     OK(fit(ds, part, "[log1p, select: 400, standardize]", &t));
     assert_int_equal(ls_transforms_outputs(t), KEPT);
     memcpy(big_in, big, sizeof big);
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, big_in, big_out));
+    OK(apply_rows(t, ds, 0, N, big_in, big_out));
     size_t column = 0;
     for (size_t j = 0; j < D; j++) {
         if (!kept[j])
@@ -204,7 +204,7 @@ static void ties_go_to_the_lower_column(void **state) {
     OK(fit(ds, part, "[select: 3, scale: 3, {select: {features: 1}}]", &t));
     assert_int_equal(ls_transforms_outputs(t), 1);
     assert_int_equal(ls_transforms_source(t, 0), 0);
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), 2, (float[]){0, 5, 0, 1, 2, 5, 2, 3}, out));
+    OK(apply_rows(t, ds, 0, 2, (float[]){0, 5, 0, 1, 2, 5, 2, 3}, out));
     assert_true(out[0] == 0 && out[1] == 6);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -219,12 +219,12 @@ static void a_row_does_not_depend_on_the_others(void **state) {
     ls_transforms *t = NULL;
     OK(fit(ds, part, "[log2p1, minmax, center]", &t));
     memcpy(in, big, sizeof in);
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, big_out));
-    OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, in)); /* in place */
+    OK(apply_rows(t, ds, 0, N, in, big_out));
+    OK(apply_rows(t, ds, 0, N, in, in)); /* in place */
     assert_memory_equal(in, big_out, sizeof in);
     for (size_t i = 0; i < N; i += 99) {
         memcpy(alone, big + i * D, sizeof alone);
-        OK(ls_transforms_apply(t, ds, NULL, rows_from(i), 1, alone, alone));
+        OK(apply_rows(t, ds, i, 1, alone, alone));
         assert_memory_equal(alone, big_out + i * D, sizeof alone);
     }
     ls_transforms_destroy(t);
@@ -247,11 +247,11 @@ static void errors_name_the_place(void **state) {
     FAILS(LS_ERR_DATA, "not finite", fit(ds, part, "[scale: 1.0e+38, scale: 99, center]", &t));
     OK(fit(ds, part, "[log1p]", &t)); /* nothing to fit: nothing is read */
     FAILS(LS_ERR_DATA, "row 12, column 0: log1p can not take -1",
-          ls_transforms_apply(t, NULL, NULL, rows_from(10), 3, x, out));
+          apply_rows(t, NULL, 10, 3, x, out));
     ls_transforms_destroy(t);
     OK(fit(ds, part, "[center, scale: 2.0e+38]", &t));
     FAILS(LS_ERR_DATA, "row 2, column 1: the transformed value is not finite",
-          ls_transforms_apply(t, NULL, NULL, rows_from(0), 3, (float[]){1, 4, 1, 4, 1, 9}, out));
+          apply_rows(t, NULL, 0, 3, (float[]){1, 4, 1, 4, 1, 9}, out));
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
 }
@@ -297,9 +297,9 @@ static void survives_a_checkpoint(void **state) {
         assert_int_equal(ls_transforms_outputs(t), ls_transforms_outputs(u));
         assert_int_equal(ls_transforms_inputs(u), D);
         memcpy(in, big, sizeof in);
-        OK(ls_transforms_apply(t, ds, NULL, rows_from(0), N, in, big_out));
+        OK(apply_rows(t, ds, 0, N, in, big_out));
         memcpy(in, big, sizeof in);
-        OK(ls_transforms_apply(u, ds, NULL, rows_from(0), N, in, again));
+        OK(apply_rows(u, ds, 0, N, in, again));
         assert_memory_equal(big_out, again, N * ls_transforms_outputs(t) * sizeof(float));
         for (size_t j = 0; j < ls_transforms_outputs(t); j++)
             assert_int_equal(ls_transforms_source(t, j), ls_transforms_source(u, j));
@@ -324,18 +324,19 @@ static void damaged_chains_are_refused(void **state) {
                           {"select rotate", "unknown transforms", 3, 2, {0, 2}, 2, {1, 2}, 2},
                           {good, "out of bounds", 0, 2, {0, 2}, 2, {1, 2}, 2},
                           {good, "out of bounds", UINT64_MAX, 2, {0, 2}, 2, {1, 2}, 2},
-                          {good, "out of bounds", 3, 4, {0, 2}, 2, {1, 2}, 2},
+                          {good, "does not fit", 3, 4, {0, 2}, 2, {1, 2}, 2},
                           {good, "not an array", 3, 1, {0, 2}, 1, {1, 2}, 2},
                           {good, "not ascending", 3, 2, {2, 0}, 2, {1, 2}, 2},
                           {good, "not ascending", 3, 2, {0, 3}, 2, {1, 2}, 2},
                           {good, "does not fit", 3, 2, {0, 2}, 3, {1, 2}, 2},
-                          {good, "more columns chosen", 3, 2, {0, 2}, 4, {1, 2}, 2},
+                          {good, "can not follow", 3, 2, {0, 2}, 4, {1, 2}, 2},
                           {good, "parameter", 3, 2, {0, 2}, 1.5, {1, 2}, 2},
                           {good, "parameter", 3, 2, {0, 2}, NAN, {1, 2}, 2},
                           {good, "constants", 3, 2, {0, 2}, 2, {1, 0}, 2},
                           {good, "constants", 3, 2, {0, 2}, 2, {1, NAN}, 2},
                           {good, "not an array", 3, 2, {0, 2}, 2, {1, 2}, 1},
-                          {"standardize", "0_standardize", 3, 2, {0, 2}, 2, {1, 2}, 2}};
+                          {"standardize", "does not fit", 3, 2, {0, 2}, 2, {1, 2}, 2},
+                          {"select center", "1_center", 3, 2, {0, 2}, 2, {1, 2}, 2}};
     for (size_t k = 0; k < sizeof row / sizeof row[0]; k++) {
         ls_h5 *f = NULL;
         ls_transforms *t = NULL;

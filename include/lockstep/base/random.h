@@ -23,7 +23,8 @@ typedef enum ls_purpose {
     LS_RANDOM_SYNTH = 7,       /* index: what is synthesised */
     LS_RANDOM_CHECK = 8,       /* tests and self-tests */
     LS_RANDOM_NOISE = 9,       /* index: layer */
-    LS_RANDOM_BALANCE = 10     /* index: lane; classes and rows of balanced sampling */
+    LS_RANDOM_BALANCE = 10,    /* index: lane; classes and rows of balanced sampling */
+    LS_RANDOM_SUBSPACE = 11    /* first vectors of a principal component analysis */
 } ls_purpose;
 
 typedef struct ls_random_key {

@@ -101,7 +101,7 @@ ls_status ls_dataset_check(const ls_dataset *ds, const size_t *row, size_t rows,
 #define LS_DATASET_PLACE_MAX 512
 
 /* Writes "/X: row 17 (GTEX-1117F), column 5 (ENSG00000223972)" for messages; names only where
- * the file has them. */
+ * the file has them, no column where it is LS_NOT_FOUND. */
 void ls_dataset_place(const ls_dataset *ds, size_t row, size_t column, char *buffer, size_t size);
 
 /* XXH3-128 over shapes, names, labels and three blocks of X: tells whether a file is the one

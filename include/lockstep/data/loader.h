@@ -27,7 +27,8 @@ typedef struct ls_loader_columns {
 
 /* index[j] is the dataset's column that is input j of the transforms (NULL: the columns as they
  * are). columns (NULL: all) are the outputs that are wanted: of the file no column before the
- * first or behind the last of these is read. All must outlive the loader. Errors: ERR_MEMORY. */
+ * first or behind the last of these is read, unless the transforms mix columns. All must outlive
+ * the loader. Errors: ERR_MEMORY. */
 ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_transforms *transforms,
                            const ls_loader_columns *columns, ls_loader **out) LS_MUST_CHECK;
 void ls_loader_destroy(ls_loader *loader);
@@ -55,7 +56,8 @@ ls_status ls_loader_scan(ls_loader *loader, const size_t *row, size_t n, uint64_
 
 /* The sum (modulo 2^64 each) over all rows read so far of the two halves of XXH3-128 of the row's
  * number and its inputs before the transforms; with columns, over all rows and blocks, of their
- * number and the values that the outputs come from. Neither order nor how rows and blocks are
+ * number and the values that the outputs come from; with columns of transforms that mix, that of
+ * the rows where the first block is number 0, else 0. Neither order nor how rows and blocks are
  * shared out between loaders matters: the loaders' sums add up to that of all. */
 void ls_loader_sum(const ls_loader *loader, uint64_t sum[2]);
 

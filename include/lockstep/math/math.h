@@ -25,6 +25,9 @@ void ls_math_init_thread(int threads);
 int ls_math_threads(void);
 void ls_math_set_threads(int threads);
 
+/* The calling thread's number among those that share a loop: below ls_math_threads(). */
+size_t ls_math_thread(void);
+
 /* "OpenBLAS 0.3.21 (OpenMP, core Zen)"; buffer holds at least size bytes. Returns buffer. */
 char *ls_math_blas(char *buffer, size_t size);
 

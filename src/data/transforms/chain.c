@@ -1,73 +1,106 @@
-/* Applying a fitted chain of transforms, and its life.
+/* A chain of transforms: its steps and sections, its life.
  *
- * Why here: training, evaluation and prediction all go through this one function. Never fits.
+ * Why here: the config, a checkpoint and fitting all make chains of the same parts. Never sees a
+ * row.
  */
 #include "chain.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "dataset_internal.h"
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
-#include "lockstep/base/simd.h"
-#include "lockstep/base/text.h"
-#include "lockstep/math/vector.h"
 
-ls_status ls_chain_create(size_t inputs, size_t count, ls_transforms **out) {
-    ls_transforms *t = NULL;
-    *out = NULL;
-    LS_TRY(ls_alloc(1, sizeof *t, "transforms", &t));
-    t->inputs = t->outputs = inputs;
-    t->count = count;
-    ls_status st = ls_alloc(inputs, sizeof *t->source, "transforms", &t->source);
-    if (st == LS_OK)
-        st = ls_alloc(count, sizeof *t->step, "transforms", &t->step);
-    if (st != LS_OK) {
-        t->count = 0;
-        ls_transforms_destroy(t);
-        return st;
+/* ---- steps ---- */
+
+static ls_status check_parameters(const ls_transform_kind *kind, const double *parameter) {
+    for (size_t k = 0; k < LS_TRANSFORM_PARAMETERS; k++) {
+        const ls_transform_parameter *p = &kind->parameter[k];
+        if (p->valid && !p->valid(parameter[k]))
+            return ls_fail(LS_ERR_CONFIG, "data.transform", "%s: %s can not be %g", kind->row.name,
+                           p->name, parameter[k]);
     }
-    for (size_t j = 0; j < inputs; j++)
-        t->source[j] = (uint32_t)j;
-    *out = t;
     return LS_OK;
 }
 
-void ls_transforms_destroy(ls_transforms *t) {
-    if (!t)
-        return;
-    for (size_t k = 0; k < t->count; k++)
-        ls_step_free(&t->step[k]);
-    ls_free(t->step);
-    ls_free(t->source);
-    ls_free(t);
+ls_status ls_step_plan(const ls_transform_kind *kind, const double *parameter, size_t inputs,
+                       size_t *outputs) {
+    LS_TRY(check_parameters(kind, parameter));
+    *outputs = inputs;
+    if (kind->mixing)
+        return kind->mixing->outputs(parameter, inputs, outputs);
+    if (!kind->selects)
+        return LS_OK;
+    if (parameter[0] > (double)inputs)
+        return ls_hint(ls_fail(LS_ERR_CONFIG, "data.transform",
+                               "%s: %.0f features are wanted, but there are only %zu",
+                               kind->row.name, parameter[0], inputs),
+                       "lower %s.%s, or leave it out to keep all", kind->row.name,
+                       kind->parameter[0].name);
+    *outputs = (size_t)parameter[0];
+    return LS_OK;
 }
 
-ls_status ls_step_create(ls_transform_step *step, const ls_transform_kind *kind, double parameter,
-                         size_t columns) {
-    *step = (ls_transform_step){.kind = kind, .parameter = parameter};
-    for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++)
-        if (kind->constant_name[k] || (kind->selects && k == 0))
-            LS_TRY(ls_alloc(columns, sizeof(double), "transform", &step->constant[k]));
+int ls_step_shape(const ls_transform_step *step, size_t columns, size_t k, size_t dim[2]) {
+    const ls_mixing *m = step->kind->mixing;
+    int rank = 0;
+    if (!m)
+        dim[rank++] = columns;
+    if (m && (m->by[k] & LS_BY_OUTPUT))
+        dim[rank++] = step->outputs;
+    if (m && (m->by[k] & LS_BY_INPUT))
+        dim[rank++] = step->inputs;
+    return rank;
+}
+
+ls_status ls_step_allocate(ls_transform_step *step, size_t columns) {
+    const ls_transform_kind *kind = step->kind;
+    for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++) {
+        size_t dim[2] = {0, 1};
+        if (!kind->constant_name[k])
+            continue;
+        ls_step_shape(step, columns, k, dim);
+        LS_TRY(ls_alloc(dim[0] * dim[1], sizeof(double), "transform", &step->constant[k]));
+    }
     if (!kind->affine && !kind->bounds)
         return LS_OK;
-    LS_TRY(ls_alloc(columns, sizeof *step->shift, "transform", &step->shift));
-    return ls_alloc(columns, sizeof *step->factor, "transform", &step->factor);
+    step->uniform = kind->affine && !kind->constant_name[0];
+    const size_t count = step->uniform ? 1 : columns;
+    LS_TRY(ls_alloc(count, sizeof *step->shift, "transform", &step->shift));
+    return ls_alloc(count, sizeof *step->factor, "transform", &step->factor);
 }
 
-void ls_step_free(ls_transform_step *step) {
+static void free_step(ls_transform_step *step) {
     for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++)
         ls_free(step->constant[k]);
     ls_free(step->shift);
     ls_free(step->factor);
-    *step = (ls_transform_step){0};
+}
+
+/* Of a step that mixes: the place of the first number that is not finite, or of a scale (which has
+ * one number an output) not above 0. */
+static size_t check_constants(const ls_transform_step *step) {
+    for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++) {
+        size_t dim[2] = {0, 1};
+        if (!step->constant[k])
+            continue;
+        ls_step_shape(step, 0, k, dim);
+        const bool positive = step->kind->mixing->by[k] == LS_BY_OUTPUT;
+        for (size_t j = 0; j < dim[0] * dim[1]; j++)
+            if (!isfinite(step->constant[k][j]) || (positive && step->constant[k][j] <= 0))
+                return j;
+    }
+    return LS_NOT_FOUND;
 }
 
 size_t ls_step_prepare(ls_transform_step *step, size_t first, size_t count) {
     const ls_transform_kind *kind = step->kind;
-    for (size_t j = first; j < first + count; j++) {
+    if (kind->mixing)
+        return check_constants(step);
+    if (step->uniform) {
+        kind->affine(NULL, step->parameter[0], step->shift, step->factor);
+        return LS_NOT_FOUND;
+    }
+    for (size_t j = first; step->constant[0] && j < first + count; j++) {
         double c[LS_TRANSFORM_CONSTANTS] = {0};
         for (size_t k = 0; k < LS_TRANSFORM_CONSTANTS; k++) {
             c[k] = step->constant[k] ? step->constant[k][j] : 0;
@@ -77,117 +110,110 @@ size_t ls_step_prepare(ls_transform_step *step, size_t first, size_t count) {
         if (kind->constants_valid && !kind->constants_valid(c))
             return j;
         if (kind->affine)
-            kind->affine(c, step->parameter, &step->shift[j], &step->factor[j]);
+            kind->affine(c, step->parameter[0], &step->shift[j], &step->factor[j]);
         if (kind->bounds)
-            kind->bounds(c, step->parameter, &step->shift[j], &step->factor[j]);
+            kind->bounds(c, step->parameter[0], &step->shift[j], &step->factor[j]);
     }
     return LS_NOT_FOUND;
 }
 
-LS_SIMD static bool all_above(const float *x, size_t count, float bound) {
-    unsigned bad = 0;
-    for (size_t j = 0; j < count; j++)
-        bad |= x[j] > bound ? 0u : 1u;
-    return !bad;
-}
+/* ---- sections ---- */
 
-LS_SIMD static void affine_loop(size_t n, const double *shift, const double *factor, float *x) {
-    for (size_t j = 0; j < n; j++)
-        x[j] = (float)(((double)x[j] - shift[j]) * factor[j]);
-}
-
-LS_SIMD static void bounds_loop(size_t n, const double *low, const double *high, float *x) {
-    for (size_t j = 0; j < n; j++) {
-        const double v = (double)x[j] < low[j] ? low[j] : (double)x[j];
-        x[j] = (float)(v > high[j] ? high[j] : v);
+/* Makes the sections of a chain whose steps have kinds and parameters. */
+static ls_status plan_sections(ls_transforms *t, size_t inputs) {
+    ls_section *section = t->section;
+    *section = (ls_section){.inputs = inputs, .outputs = inputs, .step = t->step};
+    t->n_sections = 1;
+    for (size_t s = 0; s < t->count; s++) {
+        ls_transform_step *step = &t->step[s];
+        step->inputs = section->outputs;
+        LS_TRY(ls_step_plan(step->kind, step->parameter, step->inputs, &step->outputs));
+        if (step->kind->mixing) {
+            section = &t->section[t->n_sections++];
+            *section = (ls_section){.mix = step, .inputs = step->outputs, .step = step + 1};
+        } else {
+            section->count++;
+        }
+        section->outputs = step->outputs;
     }
+    return LS_OK;
 }
 
-size_t ls_chain_apply_row(const ls_transforms *t, size_t begin, size_t end, size_t first,
-                          size_t count, float *row) {
-    for (size_t k = begin; k < end; k++) {
-        const ls_transform_kind *kind = t->step[k].kind;
-        if (kind->limited && !all_above(row, count, kind->above))
-            return k;
-        if (kind->map)
-            kind->map(row, count);
-        else if (kind->affine)
-            affine_loop(count, t->step[k].shift + first, t->step[k].factor + first, row);
-        else if (kind->bounds)
-            bounds_loop(count, t->step[k].shift + first, t->step[k].factor + first, row);
+ls_status ls_chain_create(size_t inputs, size_t count, const ls_transform_kind *const *kind,
+                          double (*parameter)[LS_TRANSFORM_PARAMETERS], ls_transforms **out) {
+    ls_transforms *t = NULL;
+    *out = NULL;
+    LS_TRY(ls_alloc(1, sizeof *t, "transforms", &t));
+    ls_status st = ls_alloc(count, sizeof *t->step, "transforms", &t->step);
+    if (st == LS_OK)
+        st = ls_alloc(count + 1, sizeof *t->section, "transforms", &t->section);
+    for (size_t s = 0; st == LS_OK && s < count; s++) {
+        t->step[s].kind = kind[s];
+        for (size_t k = 0; k < LS_TRANSFORM_PARAMETERS; k++)
+            t->step[s].parameter[k] = parameter[s][k];
+        t->count++;
     }
-    return ls_any_not_finite(count, row) ? end : LS_NOT_FOUND;
+    if (st == LS_OK)
+        st = plan_sections(t, inputs);
+    if (st != LS_OK) {
+        ls_transforms_destroy(t);
+        return st;
+    }
+    *out = t;
+    return LS_OK;
 }
 
-ls_status ls_chain_fail(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
-                        size_t failed, size_t end, size_t file_row, size_t first, size_t count,
-                        const float *row) {
-    char place[LS_DATASET_PLACE_MAX];
-    const ls_transform_kind *kind = failed < end ? t->step[failed].kind : NULL;
-    size_t j = 0;
-    while (j + 1 < count && (kind ? row[j] > kind->above : isfinite(row[j])))
-        j++;
-    size_t input = t->source[first + j], column = index ? index[input] : input;
-    if (ds)
-        ls_dataset_place(ds, file_row, column, place, sizeof place);
-    else
-        snprintf(place, sizeof place, "row %zu, column %zu", file_row, column);
-    const char *where = ds ? ds->path : NULL;
-    if (kind)
-        return ls_hint(ls_fail(LS_ERR_DATA, where, "%s: %s can not take %.9g", place,
-                               kind->row.name, (double)row[j]),
-                       "%s takes values above %g; data on a log scale already needs no %s",
-                       kind->row.name, (double)kind->above, kind->row.name);
-    return ls_hint(ls_fail(LS_ERR_DATA, where, "%s: the transformed value is not finite", place),
-                   "the value is far outside what the transform was fitted on, or %s multiplies "
-                   "by too much",
-                   ls_transform_scale.row.name);
+void ls_transforms_destroy(ls_transforms *t) {
+    if (!t)
+        return;
+    for (size_t s = 0; s < t->n_sections; s++)
+        ls_free(t->section[s].source);
+    for (size_t k = 0; k < t->count; k++)
+        free_step(&t->step[k]);
+    ls_free(t->section);
+    ls_free(t->step);
+    ls_free(t);
+}
+
+ls_status ls_chain_view(const ls_transforms *t, size_t s, bool begun, ls_transforms *view) {
+    *view = (ls_transforms){.n_sections = begun ? s + 1 : s};
+    LS_TRY(ls_alloc(view->n_sections, sizeof *view->section, "transforms", &view->section));
+    for (size_t k = 0; k < view->n_sections; k++)
+        view->section[k] = t->section[k];
+    if (begun)
+        view->section[s].count = 0;
+    return LS_OK;
+}
+
+void ls_chain_view_free(ls_transforms *view) {
+    ls_free(view->section);
+    *view = (ls_transforms){0};
+}
+
+size_t ls_chain_origin(const ls_transforms *t, size_t s, size_t j) {
+    for (; s > 0 && j != LS_NOT_FOUND; s--) {
+        const ls_transform_step *mix = t->section[s].mix;
+        j = mix->kind->mixing->origin ? mix->kind->mixing->origin(mix, j) : LS_NOT_FOUND;
+        j = j != LS_NOT_FOUND ? ls_section_source(&t->section[s - 1], j) : j;
+    }
+    return j;
+}
+
+/* ---- what others see ---- */
+
+bool ls_transforms_mix(const ls_transforms *t) {
+    return t->n_sections > 1;
 }
 
 size_t ls_transforms_inputs(const ls_transforms *t) {
-    return t->inputs;
+    return t->section[0].inputs;
 }
 
 size_t ls_transforms_outputs(const ls_transforms *t) {
-    return t->outputs;
+    return t->section[t->n_sections - 1].outputs;
 }
 
 size_t ls_transforms_source(const ls_transforms *t, size_t j) {
-    return t->source[j];
-}
-
-static void pick(const ls_transforms *t, const float *in, float *out) {
-    if (t->outputs == t->inputs) {
-        if (out != in)
-            memcpy(out, in, t->inputs * sizeof *out);
-        return;
-    }
-    for (size_t j = 0; j < t->outputs; j++)
-        out[j] = in[t->source[j]];
-}
-
-ls_status ls_transforms_apply_columns(const ls_transforms *t, const ls_dataset *ds,
-                                      const uint32_t *index, const size_t *row, size_t rows,
-                                      size_t first, size_t count, float *x) {
-    /* The first row that fails and its step, as one number: row * (steps + 1) + step. */
-    size_t states = t->count + 1, worst = SIZE_MAX;
-#pragma omp parallel for schedule(static) reduction(min : worst)
-    for (size_t i = 0; i < rows; i++) {
-        size_t failed = ls_chain_apply_row(t, 0, t->count, first, count, x + i * count);
-        if (failed != LS_NOT_FOUND && i * states + failed < worst)
-            worst = i * states + failed;
-    }
-    if (worst == SIZE_MAX)
-        return LS_OK;
-    size_t i = worst / states;
-    return ls_chain_fail(t, ds, index, worst % states, t->count, row[i], first, count,
-                         x + i * count);
-}
-
-ls_status ls_transforms_apply(const ls_transforms *t, const ls_dataset *ds, const uint32_t *index,
-                              const size_t *row, size_t rows, float *in, float *out) {
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < rows; i++)
-        pick(t, in + i * t->inputs, out + i * t->outputs);
-    return ls_transforms_apply_columns(t, ds, index, row, rows, 0, t->outputs, out);
+    return ls_chain_origin(t, t->n_sections - 1,
+                           ls_section_source(&t->section[t->n_sections - 1], j));
 }

@@ -34,7 +34,5 @@ const ls_transform_kind ls_transform_scale = {.row = {.name = "scale",
                                                       .options = options,
                                                       .options_size = sizeof(scale_options),
                                                       .shorthand = "factor"},
-                                              .parameter_name = "factor",
-                                              .parameter = parameter,
-                                              .parameter_valid = valid,
+                                              .parameter = {{"factor", parameter, valid}},
                                               .affine = affine};
