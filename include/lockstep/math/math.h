@@ -16,8 +16,8 @@
  * build without OpenMP where OpenBLAS would use several threads. */
 ls_status ls_math_init(void) LS_MUST_CHECK;
 
-/* For a thread beside those of OpenMP whose own loops are to take so many threads: flushes denormals
- * there, too, so that they compute the same bits. */
+/* For a thread beside those of OpenMP whose own loops are to take so many threads: flushes
+ * denormals there, too, so that they compute the same bits. */
 void ls_math_init_thread(int threads);
 
 /* Threads that a kernel may use: at first what OMP_NUM_THREADS says, else as many as the
