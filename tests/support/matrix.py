@@ -134,6 +134,8 @@ def factors(program):
         "transform": program.kind("transform", "data.transform", none=True, suits={
             # Of counts, and then to numbers that a network can take.
             "cpm": {"data.x": "/counts", "data.transform": ["cpm", "standardize"]},
+            # Of few columns, since it makes some half of their square.
+            "polynomial": {"data.before": [{"select": 29}]},
             "one_hot": {"data.x": "/counts",
                         "data.transform": [{"one_hot": {"column": 3, "categories": 8}}, "minmax"]}}),
         "front": program.kind("layer", "model.front", none=True,
@@ -208,5 +210,8 @@ def config_of(table, row):
         for key, value in table[name].values[label].items():
             alone = key == "data.transform" and not isinstance(value, list)
             _set(config, key, [value] if alone else value)
+    before = config["data"].pop("before", [])
+    if before:
+        config["data"]["transform"] = before + config["data"]["transform"]
     config["model"] = _layers({k: v for k, v in config["model"].items() if v is not None})
     return config
