@@ -155,6 +155,8 @@ def places(target, counts, most):
         if rank == 1:
             continue  # it does what rank 2 does
         for function, n in sorted(calls.items()):
+            if function == "wrong_weights":
+                continue  # no call that fails: cli/test_wrong_weights.py
             if function in ("MPI_Testall", "MPI_Testsome", "MPI_Test", "MPI_Iprobe"):
                 n = min(n, 200)  # how often is polled is chance
             for count in spread(n, most):
@@ -245,7 +247,7 @@ def make_targets(root):
     features = make_run(f"{root}/features", "features")
     # weights for several panels, between ranks that share memory and one that does not
     groups = make_run(f"{root}/groups", "data", {
-        "parallel": {"sharing_ranks": 2, "check_every": 1}, "data": {"memory": "stream"},
+        "parallel": {"sharing_ranks": 2}, "data": {"memory": "stream"},
         "model": [experiments.dense(1000), experiments.dense(1000), experiments.dense(3)]})
     bf16 = make_run(f"{root}/bf16", "features", {
         "precision": "bf16" if lockstep_test.has_bf16() else "f32", "data": {"memory": "stream"}})
