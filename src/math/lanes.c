@@ -1,10 +1,6 @@
 /* The programs of a rank's roots and the scratch for their open sums. */
 #include "lockstep/math/lanes.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "lockstep/base/memory.h"
 #include "lockstep/math/math.h"
 #include "tiles.h"
@@ -56,10 +52,5 @@ size_t ls_lanes_scratch_bytes(const ls_lanes *lanes) {
 }
 
 float *ls_lanes_scratch(const ls_lanes *lanes) {
-#ifdef _OPENMP
-    size_t thread = (size_t)omp_get_thread_num();
-#else
-    size_t thread = 0;
-#endif
-    return lanes->scratch + thread * lanes->depth * lanes->tile_floats;
+    return lanes->scratch + ls_math_thread() * lanes->depth * lanes->tile_floats;
 }

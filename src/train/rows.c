@@ -103,8 +103,7 @@ void ls_rows_plan(const ls_run *run, ls_buffer *out) {
 
 /* ---- reading ---- */
 
-/* To unpack a file takes longer than a step of many threads; to read it does not, or the disk is
- * what is waited for. */
+/* Chunks are unpacked by as many threads as there are; plain reading leaves them to the steps. */
 static int reading_threads(const ls_dataset *ds) {
     return ls_dataset_compressed(ds) ? ls_math_threads() : 1;
 }

@@ -54,6 +54,32 @@ static inline void chain_free(test_chain *chain) {
     ls_options_free(test_chain_table, chain);
 }
 
+/* A chain of so many inputs is planned to have so many outputs, or refused where they are 0. */
+static inline void check_planned(const char *yaml, size_t inputs, size_t outputs) {
+    test_chain chain = chain_of(yaml);
+    size_t planned = 0;
+    const ls_status st = ls_transforms_planned_outputs(&chain.list, inputs, &planned);
+    assert_int_equal(st, outputs > 0 ? LS_OK : LS_ERR_CONFIG);
+    if (st == LS_OK)
+        assert_int_equal(planned, outputs);
+    chain_free(&chain);
+}
+
+/* What a checkpoint keeps of a chain. */
+static inline ls_transforms *through_a_checkpoint(const ls_transforms *t) {
+    ls_transforms *u = NULL;
+    ls_h5 *f = NULL;
+    OK(ls_h5_create(at("c.h5"), &f));
+    OK(ls_transforms_save(t, f, "/transforms"));
+    OK(ls_h5_close(f));
+    OK(ls_h5_open(at("c.h5"), &f));
+    OK(ls_transforms_load(f, "/transforms", &u));
+    ls_h5_destroy(f);
+    assert_int_equal(ls_transforms_outputs(t), ls_transforms_outputs(u));
+    assert_int_equal(ls_transforms_inputs(t), ls_transforms_inputs(u));
+    return u;
+}
+
 /* What the transform log1p gives; how exact it is test_math_functions.c tells. */
 static inline float log1p_of(float x) {
     ls_log1p_of(1, &x, &x);

@@ -245,15 +245,8 @@ static void plans_what_a_chain_leaves(void **state) {
                  {"[pca: 11]", 10, 0},
                  {"[polynomial]", 2895, 0},
                  {"[polynomial: {interactions_only: true}]", 2895, 4191960}};
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        test_chain chain = chain_of(cases[k].chain);
-        size_t outputs = 0;
-        ls_status st = ls_transforms_planned_outputs(&chain.list, cases[k].inputs, &outputs);
-        assert_int_equal(st, cases[k].outputs > 0 ? LS_OK : LS_ERR_CONFIG);
-        if (st == LS_OK)
-            assert_int_equal(outputs, cases[k].outputs);
-        chain_free(&chain);
-    }
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        check_planned(cases[k].chain, cases[k].inputs, cases[k].outputs);
 }
 
 static void survives_a_checkpoint(void **state) {
@@ -269,17 +262,9 @@ static void survives_a_checkpoint(void **state) {
     ls_dataset *ds = dataset(N, D, x, NULL);
     for (size_t k = 0; k < sizeof chains / sizeof *chains; k++) {
         ls_transforms *t = NULL, *u = NULL;
-        ls_h5 *f = NULL;
         OK(fit(ds, chains[k], &t));
-        OK(ls_h5_create(at("c.h5"), &f));
-        OK(ls_transforms_save(t, f, "/transforms"));
-        OK(ls_h5_close(f));
-        OK(ls_h5_open(at("c.h5"), &f));
-        OK(ls_transforms_load(f, "/transforms", &u));
-        ls_h5_destroy(f);
+        u = through_a_checkpoint(t);
         const size_t outputs = ls_transforms_outputs(t);
-        assert_int_equal(outputs, ls_transforms_outputs(u));
-        assert_int_equal(ls_transforms_inputs(u), D);
         OK(apply_rows(t, ds, 0, N, x, out));
         OK(apply_rows(u, ds, 0, N, x, again));
         assert_memory_equal(out, again, N * outputs * sizeof *out);

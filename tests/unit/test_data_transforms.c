@@ -264,15 +264,8 @@ static void plans_what_a_chain_leaves(void **state) {
     } cases[] = {
         {"[]", 10},          {"[log1p, select: 7, center, select: 7]", 7}, {"[select: 10]", 10},
         {"[select: 11]", 0}, {"[select: 3, log1p, select: 4]", 0},         {"[scale: 0]", 0}};
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        test_chain chain = chain_of(cases[k].chain);
-        size_t outputs = 0;
-        ls_status st = ls_transforms_planned_outputs(&chain.list, 10, &outputs);
-        assert_int_equal(st, cases[k].outputs > 0 ? LS_OK : LS_ERR_CONFIG);
-        if (st == LS_OK)
-            assert_int_equal(outputs, cases[k].outputs);
-        chain_free(&chain);
-    }
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        check_planned(cases[k].chain, 10, cases[k].outputs);
 }
 
 static void survives_a_checkpoint(void **state) {
@@ -286,16 +279,8 @@ static void survives_a_checkpoint(void **state) {
     for (int k = 0; k < 3; k++) {
         ls_dataset *ds = dataset(N, D, big);
         ls_transforms *t = NULL, *u = NULL;
-        ls_h5 *f = NULL;
         OK(fit(ds, part, chains[k], &t));
-        OK(ls_h5_create(at("c.h5"), &f));
-        OK(ls_transforms_save(t, f, "/transforms"));
-        OK(ls_h5_close(f));
-        OK(ls_h5_open(at("c.h5"), &f));
-        OK(ls_transforms_load(f, "/transforms", &u));
-        ls_h5_destroy(f);
-        assert_int_equal(ls_transforms_outputs(t), ls_transforms_outputs(u));
-        assert_int_equal(ls_transforms_inputs(u), D);
+        u = through_a_checkpoint(t);
         memcpy(in, big, sizeof in);
         OK(apply_rows(t, ds, 0, N, in, big_out));
         memcpy(in, big, sizeof in);
