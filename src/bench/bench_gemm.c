@@ -56,6 +56,7 @@ static ls_status measure_by(product *p, int threads, double peak) {
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         double seconds = 0;
         LS_TRY(ls_bench_time(p->options, products[i].work, p, &seconds));
+        LS_TRY(ls_gemm_status(p->gemm));
         const double gflops = 2e-9 * (double)s->rows * (double)s->in * (double)s->out / seconds;
         json_t *o = json_object();
         ls_json_set(&o, "bench", json_string("gemm"));

@@ -69,6 +69,7 @@ static ls_status add_products(const ls_gemm *g, ls_hasher *h, size_t rows, size_
         ls_gemm_backward_weight(g, &segments, &lanes, in, out, x, y, &w, room);
         turn(&as, w, d, true);
         ls_hasher_add(h, d, in * out * sizeof *d);
+        st = ls_gemm_status(g);
     }
     ls_lanes_free(&lanes);
     ls_free(x);

@@ -78,6 +78,8 @@ struct ls_gemm {
     char *(*describe)(char *buffer, size_t size);
     /* Whether it can be used on this processor. Errors: ERR_RUNTIME. */
     ls_status (*check)(void);
+    /* Whether it has failed at a product. NULL: it cannot. */
+    ls_status (*status)(const ls_gemm *gemm);
     /* NULL: nothing was created. */
     void (*destroy)(ls_gemm *gemm);
     size_t bytes; /* that were allocated */

@@ -57,6 +57,14 @@ void ls_gemm_destroy(ls_gemm *gemm) {
         gemm->destroy(gemm);
 }
 
+ls_status ls_gemm_status(const ls_gemm *gemm) {
+    if (gemm->status == NULL)
+        return LS_OK;
+    return ls_hint(gemm->status(gemm),
+                   "start it again (train with --resume), on another machine if it fails again; a "
+                   "run of its own with precision: f32 does without");
+}
+
 ls_strips ls_gemm_strips(const ls_gemm *gemm, size_t out, size_t in) {
     return (ls_strips){out, in, gemm->strip};
 }

@@ -244,6 +244,10 @@ static char *describe(char *buffer, size_t size) {
     return buffer;
 }
 
+static ls_status status(const ls_gemm *gemm) {
+    return ls_onednn_status(kernels_of(gemm));
+}
+
 static void destroy(ls_gemm *gemm) {
     onednn *d = (onednn *)gemm;
     ls_onednn_close(&d->kernels);
@@ -262,6 +266,7 @@ ls_status ls_gemm_onednn_create(ls_gemm **out) {
                         .room = room,
                         .make_ready = make_ready,
                         .describe = describe,
+                        .status = status,
                         .destroy = destroy,
                         .forward = forward,
                         .backward_input = backward_input,

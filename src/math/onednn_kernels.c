@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <oneapi/dnnl/dnnl_debug.h>
+
 #include "lockstep/base/error.h"
 #include "lockstep/base/memory.h"
 
@@ -21,12 +23,12 @@ static ls_status fail(dnnl_status_t status, const char *what) {
     if (status == dnnl_success)
         return LS_OK;
     return ls_fail(status == dnnl_out_of_memory ? LS_ERR_MEMORY : LS_ERR_RUNTIME, "oneDNN",
-                   "%s failed (status %d)", what, (int)status);
+                   "%s failed (%s)", what, dnnl_status2str(status));
 }
 
 /* ---- calls ---- */
 
-/* One kernel's work. What it cannot do it says as NaN, which the loss then is. */
+/* One kernel's work. What it cannot do is NaN, so that nobody takes it for a number. */
 static void run(const ls_onednn *d, ls_onednn_room *own, size_t s, size_t h, ls_bf16 *a, ls_bf16 *b,
                 float *c) {
     dnnl_memory_t *memory = own->memory[s][h];
@@ -42,6 +44,16 @@ static void run(const ls_onednn *d, ls_onednn_room *own, size_t s, size_t h, ls_
         status = dnnl_primitive_execute(d->kernels[s][h].primitive, own->stream, OPERANDS, args);
     for (size_t i = 0; status != dnnl_success && i < heights[h] * PANEL; i++)
         c[i] = NAN;
+    if (own->failure == dnnl_success)
+        own->failure = status;
+}
+
+/* A thread writes to its own room alone, so no two at once. */
+ls_status ls_onednn_status(const ls_onednn *d) {
+    dnnl_status_t failure = dnnl_success;
+    for (size_t t = 0; failure == dnnl_success && t < d->n_rooms; t++)
+        failure = d->rooms[t].failure;
+    return fail(failure, "a product of matrices");
 }
 
 void ls_onednn_multiply(const ls_onednn *d, ls_onednn_room *own, size_t step, size_t height,
@@ -204,12 +216,14 @@ static ls_status check_step(ls_onednn *d, size_t s) {
     const double exact = fill_alike(own, ls_onednn_steps[s]);
     run(d, own, s, 1, own->a, own->b, own->c);
     const float sum = own->c[0];
-    if (!is_near(sum, exact, ls_onednn_steps[s]) || !gives(d, s, 1, sum))
+    const bool right = is_near(sum, exact, ls_onednn_steps[s]) && gives(d, s, 1, sum);
+    d->smaller[s] = gives(d, s, 0, sum);
+    LS_TRY(ls_onednn_status(d));
+    if (!right)
         return ls_fail(LS_ERR_RUNTIME, "oneDNN",
                        "its sums of %zu products depend on their place, or are wrong, on this "
                        "processor (%s)",
                        ls_onednn_steps[s], ls_onednn_processor());
-    d->smaller[s] = gives(d, s, 0, sum);
     return LS_OK;
 }
 

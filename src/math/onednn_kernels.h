@@ -35,6 +35,7 @@ typedef struct ls_onednn_room {
     float *sums; /* [OUTPUTS / PANEL][ROWS, PANEL], of several steps */
     char *scratch;
     dnnl_stream_t stream;
+    dnnl_status_t failure; /* of its first call that failed, or dnnl_success */
     /* oneDNN's names for the above. */
     dnnl_memory_t memory[LS_ONEDNN_STEPS][LS_ONEDNN_HEIGHTS][LS_ONEDNN_OPERANDS];
 } ls_onednn_room;
@@ -52,6 +53,9 @@ typedef struct ls_onednn {
 ls_status ls_onednn_open(size_t threads, ls_onednn *out) LS_MUST_CHECK;
 void ls_onednn_close(ls_onednn *d);
 
+/* Whether all calls of ls_onednn_multiply went well. Errors: ERR_MEMORY, ERR_RUNTIME. */
+ls_status ls_onednn_status(const ls_onednn *d) LS_MUST_CHECK;
+
 /* Bytes that it holds. */
 size_t ls_onednn_bytes(const ls_onednn *d);
 
@@ -59,7 +63,7 @@ size_t ls_onednn_bytes(const ls_onednn *d);
 const char *ls_onednn_processor(void);
 
 /* c[height, PANEL] = a b, of one step. Reads a and writes c up to a multiple of ls_onednn_height
- * rows, b and c up to a whole panel. */
+ * rows, b and c up to a whole panel. Where oneDNN fails c is NaN, and ls_onednn_status tells. */
 void ls_onednn_multiply(const ls_onednn *d, ls_onednn_room *own, size_t step, size_t height,
                         ls_bf16 *a, ls_bf16 *b, float *c);
 size_t ls_onednn_height(const ls_onednn *d);

@@ -160,6 +160,8 @@ static ls_status score_all(ls_comm *comm, ls_assessment *a) {
     ls_status st = LS_OK;
     for (size_t k = 0; st == LS_OK && k < rounds; k++)
         st = score_round(a, ranks, k);
+    if (st == LS_OK)
+        st = ls_gemm_status(a->t->gemm);
     return ls_agree(comm, st);
 }
 

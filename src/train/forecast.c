@@ -128,6 +128,8 @@ static ls_status measure_products(const ls_run *run, ls_forecast *f) {
     ls_status st = ls_agree(run->comm, prepare(run, matrix, &p));
     if (st == LS_OK)
         st = time_work(run->comm, multiply, &p, &per_flop);
+    if (st == LS_OK)
+        st = ls_agree(run->comm, ls_gemm_status(p.gemm));
     if (st == LS_OK) {
         per_flop /= 4 * (double)p.n_rows * (double)p.in * (double)p.out;
         st = slowest(run->comm, &per_flop);

@@ -138,7 +138,7 @@ static ls_requests ask(ls_run *run) {
 }
 
 static ls_status save_inside_epoch(ls_run *run) {
-    ls_run_settle(run);
+    LS_TRY(ls_run_end_steps(run));
     count_time(run);
     LS_TRY(check_weights(run));
     return ls_saver_save(run->saver, false);
@@ -177,7 +177,7 @@ static ls_status run_epoch(ls_run *run, bool *stop) {
     run->rows_from.wait_s = 0;
     ls_status st = run_steps(run, progress, stop);
     if (st == LS_OK)
-        ls_run_settle(run);
+        st = ls_run_end_steps(run);
     ls_progress_clear(progress); /* the table's line tells the rest */
     return st;
 }

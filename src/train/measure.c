@@ -68,7 +68,7 @@ ls_status ls_measure_steps(ls_measure *m, size_t n, ls_step_figures *out) {
         const double before = state->train_rows, begin = ls_clock_s();
         LS_TRY(ls_run_step(run, (size_t)state->epoch_step, &requests));
         if (i + 1 == n || requests.stop)
-            ls_run_settle(run);
+            LS_TRY(ls_run_end_steps(run));
         out->seconds += ls_clock_s() - begin;
         out->rows += state->train_rows - before;
         if (requests.stop)

@@ -27,6 +27,7 @@ static ls_status compute(predictor *w) {
     const float *z = NULL;
     size_t first;
     LS_TRY(ls_blocks_forward(w->a.blocks, w->of_rank, &z));
+    LS_TRY(ls_gemm_status(t->gemm));
     if (block == LS_NO_BLOCK)
         return LS_OK;
     const size_t rows = ls_blocks_rows(w->a.blocks, block, &first);

@@ -11,6 +11,7 @@
 #include "deadline.h"
 #include "diagnose.h"
 #include "feature_shards.h"
+#include "lockstep/base/error.h"
 #include "lockstep/comm/exchange.h"
 #include "lockstep/data/sampler.h"
 #include "lockstep/math/lanes.h"
@@ -87,6 +88,7 @@ struct ls_run {
     ls_features *features; /* the front of the model with strategy features; else NULL */
     ls_shard shard;
     ls_rows rows_from; /* where a step's rows come from: the shard, or a stream */
+    ls_error failure;  /* this rank's first in a step, of which the others do not know yet */
     ls_batch batch;
     ls_activations *activations;
     float *gradient[LS_TREE_DEPTH_MAX]; /* a slab a root of this rank; the exchange's */
@@ -142,12 +144,26 @@ typedef struct ls_requests {
 } ls_requests;
 
 /* step.c: one training step; *requests is what this rank asks and then what all are told.
- * Collective. Errors: ERR_DIVERGED. */
+ * Collective. Errors: ERR_DIVERGED; those of the rows; ERR_MEMORY, ERR_RUNTIME: a product of this
+ * step or the last has failed, or weights differ. Agreed. */
 ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) LS_MUST_CHECK;
 
 /* Until the weights are those of the last step: what is left of its exchange. Before anything but
  * the next step. Collective. */
 void ls_run_settle(ls_run *run);
+
+/* failure.c: what this rank has failed at in a step, kept while it computes on, so that nobody
+ * waits for it. Notes st, which was just recorded, or LS_OK; or a product of the step that failed.
+ */
+void ls_failure_note(ls_run *run, ls_status st);
+void ls_failure_note_products(ls_run *run);
+/* What all leave with: LS_OK where none has failed. Collective. */
+ls_status ls_failure_agree(ls_run *run) LS_MUST_CHECK;
+
+/* ls_run_settle where no step follows at once, at an epoch's end or for a checkpoint: the last
+ * step's backward pass may have failed, too. Collective. Errors: ERR_MEMORY, ERR_RUNTIME, agreed.
+ */
+ls_status ls_run_end_steps(ls_run *run) LS_MUST_CHECK;
 
 /* The mean over ranks, between steps. Collective. */
 ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;

@@ -150,12 +150,12 @@ static ls_status compare_weights(const ls_run *run) {
     return LS_OK;
 }
 
-/* A rank without its rows has computed with others, so that nobody waited for it. */
+/* A rank that has failed has computed with others, so that nobody waited for it. */
 static ls_status leave_together(ls_run *run) {
     bool failed = false;
     for (int r = 0; r < ls_comm_size(run->comm); r++)
         failed = failed || part_of(run, r)[HAS_FAILED] != 0;
-    return failed ? ls_agree(run->comm, run->rows_from.status) : LS_OK;
+    return failed ? ls_failure_agree(run) : LS_OK;
 }
 
 /* Forward and loss of this rank's lanes; fills its part of the message. */
@@ -173,7 +173,9 @@ static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) 
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
     part[WEIGHTS_SUM] = weights_sum(run);
-    part[HAS_FAILED] = run->rows_from.status != LS_OK;
+    ls_failure_note(run, run->rows_from.status);
+    ls_failure_note_products(run);
+    part[HAS_FAILED] = run->failure.status != LS_OK;
     for (size_t l = 0; l < pass->rows.count; l++) {
         double *lane = part + RANK_NUMBERS + LANE_NUMBERS * l;
         lane[LANE_LOSS] = b->lane_loss[l].loss;
@@ -363,6 +365,7 @@ ls_status ls_run_step(ls_run *run, size_t step, ls_requests *requests) {
     backward(run, &pass);
     update(run);
     LS_TRY(update_whole(run, step));
+    ls_failure_note_products(run); /* told with the next message */
     state->train_loss += sums[LANE_LOSS];
     state->train_weight += sums[LANE_WEIGHT];
     state->train_correct += sums[LANE_CORRECT];

@@ -1,5 +1,5 @@
 /* Calls that fail when a test wants them to: what the linker's --wrap puts between lockstep and
- * the system, zlib, Jansson and MPI.
+ * the system, zlib, Jansson, MPI and oneDNN.
  *
  * Why here: `lockstep-faults` is lockstep's own object files linked with this one, so that every
  * place that can fail is made to, and the product holds no code for it. Each row WRAP... below is
@@ -35,6 +35,9 @@
 #include <xxhash.h>
 #include <yaml.h>
 #include <zlib.h>
+#if LS_HAVE_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+#endif
 
 typedef struct point {
     const char *name;
@@ -334,6 +337,44 @@ WRAP(int, sched_setaffinity, EINVAL, -1, (pid_t process, size_t size, const cpu_
      (process, size, set))
 WRAP(int, sigaction, EINVAL, -1, (int n, const struct sigaction *new, struct sigaction *old),
      (n, new, old))
+
+#if LS_HAVE_ONEDNN
+/* ---- bfloat16 ---- */
+
+WRAP(dnnl_status_t, dnnl_engine_create, 0, dnnl_runtime_error,
+     (dnnl_engine_t * engine, dnnl_engine_kind_t kind, size_t index), (engine, kind, index))
+WRAP(dnnl_status_t, dnnl_stream_create, 0, dnnl_out_of_memory,
+     (dnnl_stream_t * stream, dnnl_engine_t engine, unsigned flags), (stream, engine, flags))
+WRAP(dnnl_status_t, dnnl_memory_create, 0, dnnl_out_of_memory,
+     (dnnl_memory_t * memory, const dnnl_memory_desc_t *shape, dnnl_engine_t engine, void *at),
+     (memory, shape, engine, at))
+WRAP(dnnl_status_t, dnnl_memory_set_data_handle, 0, dnnl_invalid_arguments,
+     (dnnl_memory_t memory, void *at), (memory, at))
+WRAP(dnnl_status_t, dnnl_memory_desc_init_by_tag, 0, dnnl_invalid_arguments,
+     (dnnl_memory_desc_t * shape, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+      dnnl_format_tag_t tag),
+     (shape, n, dims, type, tag))
+WRAP(dnnl_status_t, dnnl_matmul_desc_init, 0, dnnl_invalid_arguments,
+     (dnnl_matmul_desc_t * matmul, const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b,
+      const dnnl_memory_desc_t *bias, const dnnl_memory_desc_t *c),
+     (matmul, a, b, bias, c))
+WRAP(dnnl_status_t, dnnl_primitive_attr_create, 0, dnnl_out_of_memory,
+     (dnnl_primitive_attr_t * attributes), (attributes))
+WRAP(dnnl_status_t, dnnl_primitive_attr_set_scratchpad_mode, 0, dnnl_invalid_arguments,
+     (dnnl_primitive_attr_t attributes, dnnl_scratchpad_mode_t mode), (attributes, mode))
+WRAP(dnnl_status_t, dnnl_primitive_desc_create, 0, dnnl_unimplemented,
+     (dnnl_primitive_desc_t * out, const_dnnl_op_desc_t op, const_dnnl_primitive_attr_t attributes,
+      dnnl_engine_t engine, const_dnnl_primitive_desc_t forward),
+     (out, op, attributes, engine, forward))
+WRAP(dnnl_status_t, dnnl_primitive_desc_query, 0, dnnl_invalid_arguments,
+     (const_dnnl_primitive_desc_t described, dnnl_query_t what, int index, void *out),
+     (described, what, index, out))
+WRAP(dnnl_status_t, dnnl_primitive_create, 0, dnnl_out_of_memory,
+     (dnnl_primitive_t * out, const_dnnl_primitive_desc_t described), (out, described))
+WRAP(dnnl_status_t, dnnl_primitive_execute, 0, dnnl_runtime_error,
+     (const_dnnl_primitive_t primitive, dnnl_stream_t stream, int n, const dnnl_exec_arg_t *args),
+     (primitive, stream, n, args))
+#endif
 
 /* ---- messages: the call does nothing and says so ---- */
 

@@ -41,6 +41,11 @@ ls_status ls_gemm_create_bf16(ls_gemm **out) LS_MUST_CHECK;
 /* Frees what ls_gemm_create_bf16 gave; safe on NULL. */
 void ls_gemm_destroy(ls_gemm *gemm);
 
+/* Whether all products so far are what they should be: where one is not, some of its numbers are
+ * NaN. Never beside a product. Errors: ERR_MEMORY, ERR_RUNTIME with a hint: the library has failed
+ * at one; from then on it says so for ever. */
+ls_status ls_gemm_status(const ls_gemm *gemm) LS_MUST_CHECK;
+
 /* Bytes that it works in. */
 size_t ls_gemm_bytes(const ls_gemm *gemm);
 
