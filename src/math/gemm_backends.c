@@ -62,7 +62,7 @@ ls_status ls_gemm_status(const ls_gemm *gemm) {
         return LS_OK;
     return ls_hint(gemm->status(gemm),
                    "start it again (train with --resume), on another machine if it fails again; a "
-                   "run of its own with precision: f32 does without");
+                   "run of its own with precision: f32 does without it");
 }
 
 ls_strips ls_gemm_strips(const ls_gemm *gemm, size_t out, size_t in) {
