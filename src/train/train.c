@@ -118,6 +118,17 @@ ls_status ls_run_begin(ls_run *run, ls_config *config) {
     return check_arithmetic(run);
 }
 
+/* Where its own library cannot be used, a checkpoint is read for another one (checkpoint_parts.c):
+ * its model multiplies by that, whatever can be used now. */
+static ls_status check_model(const ls_run *run) {
+    ls_status st = LS_OK;
+    if (run->t->model->gemm != run->t->gemm)
+        st = ls_hint(ls_fail(LS_ERR_RUNTIME, run->resumed_from,
+                             "while it was read %s could not be used", ls_gemm_name(run->t->gemm)),
+                     "start it again, on another machine if it fails again");
+    return ls_agree(run->comm, st);
+}
+
 /* A resumed run keeps what its checkpoint holds. */
 static ls_status resume(ls_run *run, const ls_train_request *request, ls_config *config) {
     LS_TRY(choose_checkpoint(run));
@@ -125,6 +136,7 @@ static ls_status resume(ls_run *run, const ls_train_request *request, ls_config 
     LS_TRY(ls_agree(run->comm, adopt_config(run, config, request->config_path)));
     LS_TRY(choose_gemm(run->comm, run->t));
     LS_TRY(choose_precision(run->comm, run->t));
+    LS_TRY(check_model(run));
     return check_arithmetic(run);
 }
 

@@ -3,6 +3,7 @@
 """A call of oneDNN that fails: the command ends alike on all ranks with what it said, and in which
 step; nothing that came of it is written."""
 import os
+import shutil
 import unittest
 
 import experiments
@@ -10,7 +11,7 @@ import lockstep_test
 from experiments import dense
 
 FAULTS = os.environ.get("LOCKSTEP_FAULTS", "lockstep-faults")
-CALL = "dnnl_primitive_execute"
+CALL, START = "dnnl_primitive_execute", "dnnl_engine_create"
 STEPS = 4  # of an epoch
 SAYS = "oneDNN: a product of matrices failed (runtime_error)"
 
@@ -28,18 +29,18 @@ class FailingProducts(lockstep_test.TestCase):
             "loss": "softmax_cross_entropy", "batch": {"size": 32, "lanes": 4},
             "train": {"epochs": 1}, "precision": "bf16", **more})
 
-    def run_faulty(self, *args, call, ranks=0, threads=1):
+    def run_faulty(self, *args, call, of=CALL, ranks=0, threads=1):
         """With a call of the last rank that fails: the first one is 1."""
         return lockstep_test.run(*args, program=FAULTS, ranks=ranks, threads=threads, timeout=60,
-                                 env={"LOCKSTEP_FAULT": f"{max(ranks, 1) - 1}:{CALL}:{call}"})
+                                 env={"LOCKSTEP_FAULT": f"{max(ranks, 1) - 1}:{of}:{call}"})
 
-    def calls(self, *args, ranks=0, threads=1):
+    def calls(self, *args, of=CALL, ranks=0, threads=1):
         """How often the last rank multiplies in a command."""
         prefix = self.path("calls")
         self.ok(*args, program=FAULTS, ranks=ranks, threads=threads,
                 env={"LOCKSTEP_FAULT_COUNTS": prefix})
         with open(f"{prefix}.{max(ranks, 1) - 1}", encoding="utf-8") as f:
-            return int(dict(line.split() for line in f)[CALL])
+            return int(dict(line.split() for line in f)[of])
 
     def train(self, *sets, config=None):
         words = [word for s in sets for word in ("--set", s)]
@@ -109,6 +110,19 @@ class FailingProducts(lockstep_test.TestCase):
                 with self.subTest(ranks=ranks, call=call):
                     r = self.run_faulty(*self.train(), ranks=ranks, call=call)
                     self.check(r, f"lockstep: error: {SAYS}")
+
+    def test_a_model_that_is_read_without(self):
+        """Then it is one for float32: to apply it will do, to train it further will not."""
+        for ranks in (0, 2):
+            self.ok(*self.train())
+            args = [a for a in self.train("train.epochs=2") if a != "--overwrite"] + ["--resume"]
+            shutil.copytree(self.path("run"), self.path("before"), dirs_exist_ok=True)
+            last = self.calls(*args, of=START, ranks=ranks)
+            shutil.rmtree(self.path("run"))
+            shutil.copytree(self.path("before"), self.path("run"))
+            r = self.run_faulty(*args, of=START, ranks=ranks, call=last)
+            self.assertEqual(r.code, 1, repr(r))
+            self.assertIn("last.h5: while it was read onednn could not be used\nhint: ", r.err)
 
     def test_a_plan(self):
         args = (*self.train(), "--dry-run")
