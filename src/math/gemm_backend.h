@@ -78,7 +78,8 @@ struct ls_gemm {
     char *(*describe)(char *buffer, size_t size);
     /* Whether it can be used on this processor. Errors: ERR_RUNTIME. */
     ls_status (*check)(void);
-    /* Whether it has failed at a product. NULL: it cannot. */
+    /* Whether it has failed at a product. NULL: it cannot, or does not come back (OpenBLAS without
+     * memory). */
     ls_status (*status)(const ls_gemm *gemm);
     /* NULL: nothing was created. */
     void (*destroy)(ls_gemm *gemm);

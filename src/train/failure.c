@@ -18,10 +18,13 @@ void ls_failure_note(ls_run *run, ls_status st) {
 
 void ls_failure_note_products(ls_run *run) {
     const ls_train_state *state = &run->t->state;
+    const ls_status st = ls_gemm_status(run->t->gemm);
     char where[64];
+    if (st == LS_OK)
+        return;
     snprintf(where, sizeof where, "epoch %llu, step %llu", (unsigned long long)state->epoch + 1,
              (unsigned long long)state->epoch_step + 1);
-    ls_failure_note(run, ls_fail_in(ls_gemm_status(run->t->gemm), where));
+    ls_failure_note(run, ls_fail_in(st, where));
 }
 
 ls_status ls_failure_agree(ls_run *run) {
