@@ -49,7 +49,8 @@ static ls_status by_loader(void *context, double *seconds) {
     if (st == LS_OK)
         st = ls_alloc(r->mine.count * r->features, sizeof *x, "rows", &x);
     if (st == LS_OK)
-        st = ls_loader_read(loader, r->row, r->mine.count, NULL, x, NULL);
+        st = ls_loader_read(loader, &(ls_loader_rows){.row = r->row, .n = r->mine.count, .out = x},
+                            1, NULL);
     *seconds = ls_clock_s() - begin;
     ls_free(x);
     ls_loader_destroy(loader);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "exchange_private.h"
+#include "lockstep/base/add.h"
 
 /* Floats that one thread sums at a time: the open sums of a tree stay in its cache. */
 #define CHUNK ((size_t)4096)
@@ -31,10 +32,7 @@ static const float *sum_chunk(const ls_tree_program *program, const float *const
             continue;
         }
         top--;
-        float *a = level[top - 1];
-        const float *b = level[top];
-        for (size_t j = 0; j < n; j++)
-            a[j] += b[j];
+        ls_add_to(n, level[top], level[top - 1]);
     }
     return out;
 }

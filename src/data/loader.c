@@ -30,6 +30,7 @@ struct ls_loader {
     float *raw;   /* [SLAB_ROWS, inputs] as the transforms want them; NULL where slab is that */
     float *room;  /* [threads, thread_room] for transforms that mix columns */
     size_t thread_room;
+    float *unkept; /* [SLAB_ROWS, outputs] while rows are read that nobody keeps */
     uint64_t sum[2];
 
     ls_loader_columns columns; /* n_blocks 0: all; else outputs are these */
@@ -149,25 +150,27 @@ static ls_status finish_row(const ls_loader *l, size_t row, const float *from, f
                                l->outputs, out, room);
 }
 
-/* Rows of one slab that are wanted: row[0..n) of the file, row i in out[slot[i]] (slot NULL: in
- * out[i]). What else the slab holds has been asked for by nobody and may be anything. */
+typedef struct wanted_row {
+    size_t row; /* of the file */
+    float *to;
+    uint64_t *sum; /* or NULL */
+} wanted_row;
+
+/* Rows of one slab that are wanted, ascending. What else the slab holds has been asked for by
+ * nobody and may be anything. */
 typedef struct wanted {
-    const size_t *row, *slot;
+    size_t first, end; /* rows of the file */
+    wanted_row row[SLAB_ROWS];
     size_t n;
-    float *out;
-    bool in_place; /* they are in out already, as read */
+    bool in_place; /* they are at their places already, as read */
 } wanted;
 
-static float *place_of(const ls_loader *l, const wanted *w, size_t i) {
-    return w->out + (w->slot != NULL ? w->slot[i] : i) * l->outputs;
-}
-
 static ls_status finish(const ls_loader *l, const wanted *w, size_t i, uint64_t sum[2]) {
-    float *to = place_of(l, w, i);
-    float *from = w->in_place ? to : l->slab + (w->row[i] - w->row[0]) * l->file_count;
+    const wanted_row *r = &w->row[i];
+    float *from = w->in_place ? r->to : l->slab + (r->row - w->first) * l->file_count;
     if (l->file_column != NULL)
-        return finish_columns(l, w->row[i], from, to, sum);
-    return finish_row(l, w->row[i], from, l->raw != NULL ? l->raw + i * l->inputs : NULL, to, sum);
+        return finish_columns(l, r->row, from, r->to, sum);
+    return finish_row(l, r->row, from, l->raw != NULL ? l->raw + i * l->inputs : NULL, r->to, sum);
 }
 
 /* Reads rows to where they belong: a tenth less time than by way of the slab (measured with rows of
@@ -177,21 +180,21 @@ static bool read_in_place(const ls_loader *l, const wanted *w) {
     if (!l->follows)
         return false;
     for (size_t i = 0; i < w->n; i++)
-        place[w->row[i] - w->row[0]] = place_of(l, w, i);
-    return ls_dataset_read_rows(l->ds, w->row[0], w->row[w->n - 1] + 1 - w->row[0], l->file_first,
-                                l->file_count, place);
+        place[w->row[i].row - w->first] = w->row[i].to;
+    return ls_dataset_read_rows(l->ds, w->first, w->end - w->first, l->file_first, l->file_count,
+                                place);
 }
 
 static ls_status read_to_slab(ls_loader *l, const wanted *w) {
     if (l->slab == NULL)
         LS_TRY(ls_alloc(SLAB_ROWS * l->file_count, sizeof(float), "rows", &l->slab));
-    return ls_dataset_read_raw(l->ds, w->row[0], w->row[w->n - 1] + 1 - w->row[0], l->file_first,
-                               l->file_count, l->slab);
+    return ls_dataset_read_raw(l->ds, w->first, w->end - w->first, l->file_first, l->file_count,
+                               l->slab);
 }
 
 /* Finishes all rows, each in one go while it is in the cache. Returns the first that failed, or
  * how many there are. */
-static size_t finish_all(ls_loader *l, const wanted *w, uint64_t *row_sum) {
+static size_t finish_all(ls_loader *l, const wanted *w) {
     uint64_t high = 0, low = 0;
     size_t failed = w->n;
 #pragma omp parallel for schedule(static) reduction(+ : high, low) reduction(min : failed)
@@ -201,8 +204,8 @@ static size_t finish_all(ls_loader *l, const wanted *w, uint64_t *row_sum) {
             failed = i;
         high += sum[0];
         low += sum[1];
-        if (row_sum != NULL)
-            row_sum[i] = sum[1];
+        if (w->row[i].sum != NULL)
+            *w->row[i].sum = sum[1];
     }
     /* Of loaders that share out the outputs of whole rows, one counts the rows. */
     if (l->file_column != NULL || l->columns.n_blocks == 0 || l->columns.first_block == 0) {
@@ -214,12 +217,12 @@ static size_t finish_all(ls_loader *l, const wanted *w, uint64_t *row_sum) {
 
 /* A row that failed is taken once more, as the file has it: the message of another thread is its
  * own. */
-static ls_status read_slab(ls_loader *l, wanted *w, uint64_t *row_sum) {
+static ls_status read_slab(ls_loader *l, wanted *w) {
     uint64_t unused[2] = {0};
     w->in_place = read_in_place(l, w);
     if (!w->in_place)
         LS_TRY(read_to_slab(l, w));
-    const size_t failed = finish_all(l, w, row_sum);
+    const size_t failed = finish_all(l, w);
     if (failed == w->n)
         return LS_OK;
     w->in_place = false;
@@ -227,42 +230,79 @@ static ls_status read_slab(ls_loader *l, wanted *w, uint64_t *row_sum) {
     return finish(l, w, failed, unused);
 }
 
-/* How many of the ascending rows row[0..n) lie in the slab of the first. */
-static size_t count_in_slab(const size_t *row, size_t n) {
-    const size_t border = (row[0] / SLAB_ROWS + 1) * SLAB_ROWS;
-    size_t k = 1;
-    while (k < n && row[k] < border)
-        k++;
-    return k;
+/* The first row of the first slab that has a row of a list, or SIZE_MAX. */
+static size_t next_slab(const ls_loader_rows *lists, size_t n_lists) {
+    size_t first = SIZE_MAX;
+    for (const ls_loader_rows *r = lists; r < lists + n_lists; r++)
+        if (r->n_read < r->n && r->row[r->n_read] < first)
+            first = r->row[r->n_read];
+    return first == SIZE_MAX ? first : first / SLAB_ROWS * SLAB_ROWS;
 }
 
-/* The rows of one slab from row[i] on; *next: the first behind them. */
-static ls_status read_from(ls_loader *l, const size_t *row, size_t n, size_t i, const size_t *slot,
-                           float *out, uint64_t *sum, size_t *next) {
-    wanted w = {.row = row + i,
-                .slot = slot != NULL ? slot + i : NULL,
-                .n = count_in_slab(row + i, n - i),
-                .out = slot != NULL ? out : out + i * l->outputs};
-    *next = i + w.n;
-    return read_slab(l, &w, sum != NULL ? sum + i : NULL);
+static wanted_row take_row(const ls_loader *l, ls_loader_rows *from) {
+    const size_t i = from->n_read++, row = from->row[i];
+    const size_t place = from->slot != NULL ? from->slot[i] : i;
+    return (wanted_row){.row = row,
+                        .to = from->out != NULL ? from->out + place * l->outputs
+                                                : l->unkept + row % SLAB_ROWS * l->outputs,
+                        .sum = from->sum != NULL ? from->sum + place : NULL};
 }
 
-ls_status ls_loader_read(ls_loader *l, const size_t *row, size_t n, const size_t *slot, float *out,
-                         ls_progress *progress) {
-    for (size_t i = 0; i < n;) {
-        if (ls_stop_is_asked())
+/* Takes the rows of the next slab from the lists; false: there are none. */
+static bool take_slab(const ls_loader *l, ls_loader_rows *lists, size_t n_lists, wanted *w) {
+    const size_t slab = next_slab(lists, n_lists);
+    *w = (wanted){0};
+    for (ls_loader_rows *r = lists; r < lists + n_lists; r++)
+        while (r->n_read < r->n && r->row[r->n_read] - slab < SLAB_ROWS) {
+            const wanted_row taken = take_row(l, r);
+            w->row[taken.row - slab] = taken;
+        }
+    for (size_t i = 0; i < SLAB_ROWS; i++)
+        if (w->row[i].to != NULL)
+            w->row[w->n++] = w->row[i];
+    if (w->n == 0)
+        return false;
+    w->first = w->row[0].row;
+    w->end = w->row[w->n - 1].row + 1;
+    return true;
+}
+
+static ls_status read_lists(ls_loader *l, ls_loader_rows *lists, size_t n_lists, bool stops,
+                            ls_progress *progress) {
+    wanted w;
+    size_t n_read = 0;
+    while (take_slab(l, lists, n_lists, &w)) {
+        if (stops && ls_stop_is_asked())
             return LS_STOPPED;
-        LS_TRY(read_from(l, row, n, i, slot, out, NULL, &i));
-        ls_progress_update(progress, (double)i, NULL);
+        LS_TRY(read_slab(l, &w));
+        n_read += w.n;
+        ls_progress_update(progress, (double)n_read, NULL);
     }
     return LS_OK;
 }
 
-ls_status ls_loader_read_again(ls_loader *l, const size_t *row, size_t n, const size_t *slot,
-                               float *out, uint64_t *sum) {
-    for (size_t i = 0; i < n;)
-        LS_TRY(read_from(l, row, n, i, slot, out, sum, &i));
-    return LS_OK;
+ls_status ls_loader_read(ls_loader *l, ls_loader_rows *lists, size_t n_lists, ls_log *log) {
+    ls_progress *progress = NULL;
+    size_t n = 0, n_unkept = 0;
+    for (size_t k = 0; k < n_lists; k++) {
+        n += lists[k].n;
+        n_unkept += lists[k].out == NULL ? lists[k].n : 0;
+    }
+    if (log != NULL)
+        LS_TRY(ls_progress_create(log, "rows of rank 0", "rows", (double)n, &progress));
+    ls_status st = LS_OK;
+    if (n_unkept > 0)
+        st = ls_alloc(SLAB_ROWS * l->outputs, sizeof *l->unkept, "rows", &l->unkept);
+    if (st == LS_OK)
+        st = read_lists(l, lists, n_lists, true, progress);
+    ls_progress_finish(progress, st);
+    ls_free(l->unkept);
+    l->unkept = NULL;
+    return st;
+}
+
+ls_status ls_loader_read_again(ls_loader *l, ls_loader_rows *rows) {
+    return read_lists(l, rows, 1, false, NULL);
 }
 
 ls_status ls_loader_check_same(const ls_loader *l, size_t row, uint64_t sum, uint64_t known) {
@@ -272,19 +312,4 @@ ls_status ls_loader_check_same(const ls_loader *l, size_t row, uint64_t sum, uin
         ls_fail(LS_ERR_DATA, l->ds->path, "row %zu: values have changed since the run began", row),
         "restore the file and go on with --resume: nothing may write to it while it is "
         "streamed");
-}
-
-ls_status ls_loader_scan(ls_loader *l, const size_t *row, size_t n, uint64_t *sum,
-                         ls_progress *progress) {
-    float *room = NULL;
-    LS_TRY(ls_alloc(SLAB_ROWS * l->outputs, sizeof *room, "rows", &room));
-    ls_status st = LS_OK;
-    for (size_t i = 0; st == LS_OK && i < n;) {
-        wanted w = {.row = row + i, .n = count_in_slab(row + i, n - i), .out = room};
-        st = ls_stop_is_asked() ? LS_STOPPED : read_slab(l, &w, sum != NULL ? sum + i : NULL);
-        i += w.n;
-        ls_progress_update(progress, (double)i, NULL);
-    }
-    ls_free(room);
-    return st;
 }

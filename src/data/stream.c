@@ -23,7 +23,7 @@ struct ls_stream {
     size_t *row; /* [most rows of a block] what is read */
     size_t *place;
     size_t *slot;
-    uint64_t *sum;
+    uint64_t *sum; /* [places] */
 
     /* The steps'. */
     size_t *from; /* [rows of a step and more] */
@@ -66,7 +66,7 @@ static ls_status allocate(ls_stream *s, size_t batch) {
     LS_TRY(ls_alloc(rows, sizeof *s->row, "stream", &s->row));
     LS_TRY(ls_alloc(rows, sizeof *s->place, "stream", &s->place));
     LS_TRY(ls_alloc(rows, sizeof *s->slot, "stream", &s->slot));
-    LS_TRY(ls_alloc(rows, sizeof *s->sum, "stream", &s->sum));
+    LS_TRY(ls_alloc(s->planner.places, sizeof *s->sum, "stream", &s->sum));
     s->room = batch;
     return ls_alloc(s->room, sizeof *s->from, "stream", &s->from);
 }
@@ -144,9 +144,11 @@ static ls_status read_block(ls_stream *s, const ls_stream_plan *plan, size_t blo
         s->place[n] = plan->place[i];
         s->slot[n++] = i;
     }
-    LS_TRY(ls_loader_read_again(s->spec.loader, s->row, n, s->place, s->x, s->sum));
+    ls_loader_rows rows = {.row = s->row, .n = n, .slot = s->place, .out = s->x, .sum = s->sum};
+    LS_TRY(ls_loader_read_again(s->spec.loader, &rows));
     for (size_t i = 0; i < n; i++)
-        LS_TRY(ls_loader_check_same(s->spec.loader, s->row[i], s->sum[i], s->spec.sum[s->slot[i]]));
+        LS_TRY(ls_loader_check_same(s->spec.loader, s->row[i], s->sum[s->place[i]],
+                                    s->spec.sum[s->slot[i]]));
     return LS_OK;
 }
 

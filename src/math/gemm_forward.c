@@ -1,5 +1,6 @@
 /* y = x W^T + b and sums over columns, tile by tile. */
 #include "gemm_tiles.h"
+#include "lockstep/base/add.h"
 #include "lockstep/math/math.h"
 
 /* Rows and outputs of a tile. */
@@ -54,8 +55,7 @@ static void forward_kernel(const void *context, size_t segment, ls_tile_at c) {
 
 static void add_bias(ls_tile_at c, size_t height, size_t width, const float *bias) {
     for (size_t r = 0; bias != NULL && r < height; r++)
-        for (size_t j = 0; j < width; j++)
-            c.at[r * c.stride + j] += bias[j];
+        ls_add_to(width, bias, c.at + r * c.stride);
 }
 
 void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t out, ls_tree_range part,

@@ -23,8 +23,8 @@
 #endif
 
 #include "gemm_backend.h"
+#include "lockstep/base/add.h"
 #include "lockstep/base/memory.h"
-#include "lockstep/base/simd.h"
 #include "lockstep/math/math.h"
 #include "onednn_kernels.h"
 #include "tiles.h"
@@ -146,16 +146,11 @@ static void make_ready(const ls_gemm *gemm, const ls_operand *a, const ls_operan
 
 /* ---- products ---- */
 
-LS_SIMD static void add_row(size_t n, const float *x, float *y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += x[i];
-}
-
 /* c[height, width], rows of ldc, = or += what a kernel has formed, rows of STRIP. */
 static void store(const float *from, bool more, size_t height, size_t width, float *c, size_t ldc) {
     for (size_t r = 0; r < height; r++)
         if (more)
-            add_row(width, from + r * STRIP, c + r * ldc);
+            ls_add_to(width, from + r * STRIP, c + r * ldc);
         else
             memcpy(c + r * ldc, from + r * STRIP, width * sizeof *c);
 }
@@ -171,7 +166,7 @@ static void forward_step(const ls_onednn *d, const ls_product *p, size_t before,
         ls_bf16_right(&(ls_bf16_block){s->count, width, strip, width, s->length, own->b});
         ls_onednn_multiply(d, own, s->kind, p->m, x, own->b, s->k > 0 ? own->c : sums);
         if (s->k > 0)
-            add_row(p->m * STRIP, own->c, sums);
+            ls_add_to(p->m * STRIP, own->c, sums);
     }
 }
 

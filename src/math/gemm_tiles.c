@@ -7,6 +7,7 @@
 #include <omp.h>
 #endif
 
+#include "lockstep/base/add.h"
 #include "lockstep/math/math.h"
 
 /* Inside a parallel region OpenBLAS sees to it by itself, but not in a region whose team has one
@@ -59,8 +60,7 @@ static void zero_tile(ls_tile_at c, size_t height, size_t width) {
 
 static void add_tile(ls_tile_at a, ls_tile_at b, size_t height, size_t width) {
     for (size_t r = 0; r < height; r++)
-        for (size_t j = 0; j < width; j++)
-            a.at[r * a.stride + j] += b.at[r * b.stride + j];
+        ls_add_to(width, b.at + r * b.stride, a.at + r * a.stride);
 }
 
 void ls_run_program(const ls_segments *terms, const ls_lanes *lanes, const ls_tree_program *program,

@@ -138,6 +138,13 @@ static ls_status check_split_word(const char *split) {
     return ls_fail(LS_ERR_USAGE, "--split", "'%s' is none of train, val, test, all", split);
 }
 
+/* This rank's rows, where they are kept. */
+static ls_status load(ls_apply *a, ls_log *log) {
+    ls_loader_rows rows;
+    LS_TRY(ls_blocks_to_read(a->blocks, &rows));
+    return ls_loader_read(a->loader, &rows, 1, log);
+}
+
 ls_status ls_apply_begin(ls_comm *comm, ls_log *log, const ls_apply_request *request, ls_apply *a) {
     *a = (ls_apply){0};
     ls_comm_activity(comm, "reading of model and data");
@@ -161,8 +168,9 @@ ls_status ls_apply_begin(ls_comm *comm, ls_log *log, const ls_apply_request *req
     if (st == LS_OK)
         st = ls_trained_loader(a->t, a->ds, a->index, &a->loader);
     LS_TRY(ls_agree(comm, st));
-    return ls_blocks_create(comm, log, a->t, a->ds, a->loader, a->row, a->n, a->label,
-                            request->resident, &a->blocks);
+    LS_TRY(ls_blocks_create(comm, a->t, a->ds, a->loader, a->row, a->n, a->label, request->resident,
+                            &a->blocks));
+    return request->resident ? ls_agree(comm, load(a, log)) : LS_OK;
 }
 
 void ls_apply_end(ls_apply *a) {

@@ -98,33 +98,26 @@ static ls_status allocate(ls_blocks *b, const ls_dataset *ds, const size_t *row,
     return ls_activations_create(m, m->front, m->n_layers, LS_BLOCK_ROWS, 0, &b->activations);
 }
 
-/* Reads this rank's rows, to keep or only to look at them; the log's bar counts this rank's. */
-static ls_status load(ls_blocks *b, bool keep, ls_log *log) {
+ls_status ls_blocks_to_read(ls_blocks *b, ls_loader_rows *out) {
     size_t first, rows = rows_to_read(b, &first);
-    ls_progress *progress = NULL;
-    LS_TRY(ls_progress_create(log, "validation rows of rank 0", "rows", (double)rows, &progress));
-    ls_status st = keep ? ls_loader_read(b->loader, b->row + first, rows, NULL, b->x, progress)
-                        : ls_loader_scan(b->loader, b->row + first, rows, b->known, progress);
-    ls_progress_finish(progress, st);
-    return st;
-}
-
-ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) {
-    size_t first;
-    ls_status st = ls_alloc(rows_to_read(b, &first), sizeof *b->known, "sums", &b->known);
-    if (st == LS_OK)
-        st = ls_alloc(LS_BLOCK_ROWS, sizeof *b->sum, "sums", &b->sum);
-    return ls_agree(b->comm, st == LS_OK ? load(b, false, log) : st);
+    if (!b->resident) {
+        LS_TRY(ls_alloc(rows, sizeof *b->known, "sums", &b->known));
+        LS_TRY(ls_alloc(LS_BLOCK_ROWS, sizeof *b->sum, "sums", &b->sum));
+    }
+    *out = (ls_loader_rows){
+        .row = b->row + first, .n = rows, .out = b->resident ? b->x : NULL, .sum = b->known};
+    return LS_OK;
 }
 
 /* Rows [first, first + n) of a block that is not resident; where they were scanned they must be
  * what they were. */
 static ls_status read_block(ls_blocks *b, size_t first, size_t n, float *x) {
     size_t begin;
+    ls_loader_rows rows = {.row = b->row + first, .n = n, .out = x, .sum = b->sum};
     if (b->known == NULL)
-        return ls_loader_read(b->loader, b->row + first, n, NULL, x, NULL);
+        return ls_loader_read(b->loader, &rows, 1, NULL);
     (void)rows_to_read(b, &begin);
-    LS_TRY(ls_loader_read_again(b->loader, b->row + first, n, NULL, x, b->sum));
+    LS_TRY(ls_loader_read_again(b->loader, &rows));
     for (size_t i = 0; i < n; i++)
         LS_TRY(ls_loader_check_same(b->loader, b->row[first + i], b->sum[i],
                                     b->known[first + i - begin]));
@@ -143,7 +136,7 @@ static ls_status create_features(ls_blocks *b) {
     return st;
 }
 
-ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, const ls_dataset *ds,
+ls_status ls_blocks_create(ls_comm *comm, const ls_trained *t, const ls_dataset *ds,
                            ls_loader *loader, const size_t *row, size_t n, const int32_t *label,
                            bool resident, ls_blocks **out) {
     ls_blocks *b = NULL;
@@ -158,8 +151,6 @@ ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, cons
         b->mine = ls_share(b->n_blocks, (size_t)ls_comm_size(comm), (size_t)ls_comm_rank(comm));
         st = allocate(b, ds, row, label);
     }
-    if (st == LS_OK && resident)
-        st = load(b, true, log);
     st = ls_agree(comm, st);
     if (st == LS_OK && t->model->sharded != NULL)
         st = create_features(b);

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lockstep/base/log.h"
 #include "lockstep/comm/comm.h"
 #include "lockstep/data/loader.h"
 #include "lockstep/train/trained.h"
@@ -23,17 +22,17 @@ typedef struct ls_blocks ls_blocks;
 
 /* For the dataset's rows row[0..n) (ascending; copied); label[row] (or NULL) is in the model's
  * classes, ds->value holds float targets. loader must outlive it. resident: this rank's rows are
- * read now and kept, else they are read block by block as they are used. Collective. Errors:
- * ERR_DATA, ERR_MEMORY, agreed. */
-ls_status ls_blocks_create(ls_comm *comm, ls_log *log, const ls_trained *t, const ls_dataset *ds,
+ * kept, else they are read block by block as they are used. Collective. Errors: ERR_MEMORY,
+ * agreed. */
+ls_status ls_blocks_create(ls_comm *comm, const ls_trained *t, const ls_dataset *ds,
                            ls_loader *loader, const size_t *row, size_t n, const int32_t *label,
                            bool resident, ls_blocks **out) LS_MUST_CHECK;
 void ls_blocks_destroy(ls_blocks *b);
 
-/* Reads this rank's rows once, with all checks, and forgets all but their sums: for blocks that are
- * not resident. From then on a row that has changed is an error. Collective. Errors: ERR_DATA,
- * agreed. */
-ls_status ls_blocks_scan(ls_blocks *b, ls_log *log) LS_MUST_CHECK;
+/* *out = this rank's rows, to be read by the loader before the first pass, together with what else
+ * it reads. Rows that are not resident may be left out; where they are not, they are only checked,
+ * and from then on one that has changed is an error. Not collective. Errors: ERR_MEMORY. */
+ls_status ls_blocks_to_read(ls_blocks *b, ls_loader_rows *out) LS_MUST_CHECK;
 
 /* The outputs of all layers behind the front in the last pass of this rank. */
 const ls_activations *ls_blocks_activations(const ls_blocks *b);

@@ -105,9 +105,10 @@ static const ls_opt parallel_table[] = {
      .min = 1,
      .max = 1 << 30,
      .flags = LS_OPT_MAY_CHANGE,
-     .help =
-         "steps between comparisons of the ranks' weights: a difference, which only a fault of a "
-         "machine can make, stops the run"},
+     .help = "steps between comparisons of the ranks' weights, which are compared before every "
+             "checkpoint, too: a difference, which only a fault of a machine can make, stops the "
+             "run; a "
+             "bit that was turned on its way lasts a step, so that only 1 finds all of them"},
     {.key = "sharing_ranks",
      .kind = LS_OPT_INT,
      .offset = offsetof(ls_config_parallel, sharing_ranks),

@@ -82,15 +82,13 @@ static ls_status read_shard(ls_run *run, const size_t *row, const size_t *slot, 
     return ls_rows_load(run, row, slot, n);
 }
 
-static ls_status load_shard(ls_run *run) {
+static ls_status load_rows(ls_run *run) {
     size_t n = ls_sampler_rows(run->sampler), *row = NULL, *slot = NULL;
     ls_status st = ls_alloc(n, sizeof *row, "rows", &row);
     if (st == LS_OK)
         st = ls_alloc(n, sizeof *slot, "rows", &slot);
     if (st == LS_OK)
         st = sort_slots(run, row, slot);
-    if (st == LS_OK)
-        st = ls_trained_loader(run->t, run->ds, NULL, &run->loader);
     if (st == LS_OK)
         st = read_shard(run, row, slot, n);
     ls_free(row);
@@ -104,15 +102,12 @@ static bool needs_columns(const ls_run *run) {
            (run->watched != NULL && (run->watched->traits & LS_METRIC_COLUMNS) != 0);
 }
 
-static ls_status load_validation(ls_run *run) {
+static ls_status create_validation(ls_run *run) {
     size_t n = run->n_rows[LS_SPLIT_VAL];
     if (n == 0)
         return LS_OK;
-    LS_TRY(ls_blocks_create(run->comm, run->log, run->t, run->ds, run->loader,
-                            run->rows[LS_SPLIT_VAL], n, run->label, !run->rows_from.streamed,
-                            &run->val));
-    if (run->rows_from.streamed) /* the checks and the sum of all that is trained with */
-        LS_TRY(ls_blocks_scan(run->val, run->log));
+    LS_TRY(ls_blocks_create(run->comm, run->t, run->ds, run->loader, run->rows[LS_SPLIT_VAL], n,
+                            run->label, !run->rows_from.streamed, &run->val));
     return ls_assessment_create(run->comm, run->t, run->ds, run->rows[LS_SPLIT_VAL], n, run->val,
                                 needs_columns(run), &run->validation);
 }
@@ -206,8 +201,9 @@ ls_status ls_run_load(ls_run *run) {
     if (t->model->sharded != NULL)
         LS_TRY(create_features(run));
     ls_comm_activity(run->comm, "reading of the rows");
-    LS_TRY(ls_agree(run->comm, load_shard(run)));
-    LS_TRY(load_validation(run));
+    LS_TRY(ls_agree(run->comm, ls_trained_loader(run->t, run->ds, NULL, &run->loader)));
+    LS_TRY(create_validation(run));
+    LS_TRY(ls_agree(run->comm, load_rows(run)));
     ls_status st = allocate_batch(run);
     if (st == LS_OK)
         st = allocate_updates(run);

@@ -8,6 +8,7 @@
 #include "lockstep/base/stop.h"
 #include "lockstep/math/vector.h"
 #include "run.h"
+#include "same_weights.h"
 
 /* What rank 0 decides at an epoch's end and tells the others. */
 typedef struct decision {
@@ -78,21 +79,34 @@ static ls_status share_decision(ls_run *run, const ls_epoch_record *r, decision 
     return LS_OK;
 }
 
-static ls_status diverged(const ls_run *run, const char *what) {
-    return ls_hint(ls_fail(LS_ERR_DIVERGED, NULL, "epoch %llu: %s not finite",
-                           (unsigned long long)run->t->state.epoch, what),
-                   "lower the learning rate, or standardize the data%s",
-                   run->t->state.epoch > 1 ? "; the checkpoints hold the state of earlier epochs"
-                                           : "");
+const char *ls_run_place(const ls_run *run, char out[LS_RUN_PLACE]) {
+    const ls_train_state *s = &run->t->state;
+    if (s->epoch_step > 0)
+        snprintf(out, LS_RUN_PLACE, "epoch %llu, after step %llu", (unsigned long long)s->epoch + 1,
+                 (unsigned long long)s->epoch_step);
+    else if (s->epoch > 0)
+        snprintf(out, LS_RUN_PLACE, "after epoch %llu", (unsigned long long)s->epoch);
+    else
+        snprintf(out, LS_RUN_PLACE, "before the first step");
+    return out;
 }
 
-/* The last update of an epoch may spoil what no loss has seen yet, on one rank alone where weights
- * are spread. Collective. */
+static ls_status diverged(const ls_run *run, const char *what) {
+    char place[LS_RUN_PLACE];
+    return ls_hint(
+        ls_fail(LS_ERR_DIVERGED, NULL, "%s: %s not finite", ls_run_place(run, place), what),
+        "lower the learning rate, or standardize the data%s",
+        run->t->state.epoch > 1 ? "; the checkpoints hold the state of earlier epochs" : "");
+}
+
+/* The last update may have spoiled what no loss has seen yet, on one rank alone where weights are
+ * spread, and what has come in last was compared by no step. Collective. */
 static ls_status check_weights(const ls_run *run) {
     const ls_model *m = run->t->model;
-    return ls_agree(run->comm, ls_any_not_finite(m->slab_floats, m->weights)
+    LS_TRY(ls_agree(run->comm, ls_any_not_finite(m->slab_floats, m->weights)
                                    ? diverged(run, "the weights are")
-                                   : LS_OK);
+                                   : LS_OK));
+    return ls_same_weights_check(run);
 }
 
 static ls_status check_finite(const ls_run *run, const ls_epoch_record *r) {

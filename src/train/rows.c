@@ -123,37 +123,32 @@ static ls_status create_stream(ls_run *run) {
     return ls_stream_create(&spec, &rows->stream);
 }
 
-static ls_status scan(ls_run *run, const size_t *row, const size_t *slot, size_t n,
-                      ls_progress *progress) {
-    ls_rows *rows = &run->rows_from;
-    uint64_t *sum = NULL;
-    LS_TRY(ls_alloc(n, sizeof *rows->row, "rows", &rows->row));
-    LS_TRY(ls_alloc(n, sizeof *rows->sum, "rows", &rows->sum));
-    LS_TRY(ls_alloc(n, sizeof *sum, "rows", &sum));
-    const ls_status st = ls_loader_scan(run->loader, row, n, sum, progress);
-    for (size_t i = 0; i < n; i++) {
-        rows->row[slot[i]] = row[i];
-        rows->sum[slot[i]] = sum[i];
-    }
-    ls_free(sum);
-    return st == LS_OK ? create_stream(run) : st;
+/* What a stream knows of its rows. */
+static ls_status allocate_known(ls_rows *rows, ls_loader_rows *train) {
+    LS_TRY(ls_alloc(train->n, sizeof *rows->row, "rows", &rows->row));
+    LS_TRY(ls_alloc(train->n, sizeof *rows->sum, "rows", &rows->sum));
+    for (size_t i = 0; i < train->n; i++)
+        rows->row[train->slot[i]] = train->row[i];
+    train->sum = rows->sum;
+    return LS_OK;
 }
 
-static ls_status load(ls_run *run, const size_t *row, const size_t *slot, size_t n,
-                      ls_progress *progress) {
+static ls_status allocate_shard(ls_run *run, ls_loader_rows *train) {
     const size_t zeros = run->t->model->sharded != NULL ? 1 : 0;
-    LS_TRY(ls_alloc((n + zeros) * run->t->model->in_size, sizeof *run->shard.x, "training rows",
-                    &run->shard.x));
-    return ls_loader_read(run->loader, row, n, slot, run->shard.x, progress);
+    LS_TRY(ls_alloc((train->n + zeros) * run->t->model->in_size, sizeof *run->shard.x,
+                    "training rows", &run->shard.x));
+    train->out = run->shard.x;
+    return LS_OK;
 }
 
 ls_status ls_rows_load(ls_run *run, const size_t *row, const size_t *slot, size_t n) {
-    ls_progress *progress = NULL;
-    LS_TRY(ls_progress_create(run->log, "training rows of rank 0", "rows", (double)n, &progress));
-    const ls_status st = run->rows_from.streamed ? scan(run, row, slot, n, progress)
-                                                 : load(run, row, slot, n, progress);
-    ls_progress_finish(progress, st);
-    return st;
+    const bool streamed = run->rows_from.streamed;
+    ls_loader_rows lists[] = {{.row = row, .n = n, .slot = slot}, {.n = 0}};
+    LS_TRY(streamed ? allocate_known(&run->rows_from, &lists[0]) : allocate_shard(run, &lists[0]));
+    if (run->val != NULL)
+        LS_TRY(ls_blocks_to_read(run->val, &lists[1]));
+    LS_TRY(ls_loader_read(run->loader, lists, 2, run->log));
+    return streamed ? create_stream(run) : LS_OK;
 }
 
 ls_status ls_rows_start(ls_run *run) {

@@ -40,9 +40,10 @@ ls_status ls_rows_choose(struct ls_run *run) LS_MUST_CHECK;
 /* Bytes that this rank's training rows take in memory. */
 double ls_rows_bytes(const struct ls_run *run);
 
-/* Reads this rank's rows, row[0..n) of the dataset in ascending order, which belong to slot[i]:
- * into the shard, or for a stream once, to check them all and to know them again. Not collective.
- * Errors: those of ls_loader_read. */
+/* Reads this rank's rows in one pass: for training row[0..n) of the dataset in ascending order,
+ * which belong to slot[i], and those of run->val. Into the shard and the blocks, or for a stream
+ * once, to check them all and to know them again. Not collective. Errors: those of
+ * ls_loader_read. */
 ls_status ls_rows_load(struct ls_run *run, const size_t *row, const size_t *slot,
                        size_t n) LS_MUST_CHECK;
 

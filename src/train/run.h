@@ -168,6 +168,10 @@ ls_status ls_run_end_steps(ls_run *run) LS_MUST_CHECK;
 /* The mean over ranks, between steps. Collective. */
 ls_status ls_run_mean(ls_run *run, double own, double *mean) LS_MUST_CHECK;
 
+/* loop.c: where the run is between two steps, for an error: out. */
+#define LS_RUN_PLACE 72
+const char *ls_run_place(const ls_run *run, char out[LS_RUN_PLACE]);
+
 /* loop.c: epochs to the end. Collective. */
 ls_status ls_run_loop(ls_run *run) LS_MUST_CHECK;
 

@@ -9,9 +9,9 @@
 
 #include "lockstep/base/clock.h"
 #include "lockstep/base/error.h"
-#include "lockstep/base/hash.h"
 #include "lockstep/math/vector.h"
 #include "run.h"
+#include "same_weights.h"
 
 static void begin_step(ls_run *run) {
     run->times.now_s = ls_clock_s();
@@ -125,28 +125,12 @@ static void front_backward(ls_run *run, const ls_pass *pass, const float *dy) {
     open_gaps(run, dense->out_size, dy, ls_features_dy(run->features));
 }
 
-/* A sum over the weights that all ranks have alike, as a whole number that a double holds; 0 in the
- * steps between. */
-static double weights_sum(const ls_run *run) {
-    const ls_model *m = run->t->model;
-    if (run->t->state.step % (uint64_t)run->t->config.parallel.check_every != 0)
-        return 0;
-    return (double)(ls_hash_bytes(m->weights, m->shared_floats * sizeof *m->weights).low >> 11);
-}
-
 /* Every rank reads the same sums, so all come to the same end. */
 static ls_status compare_weights(const ls_run *run) {
     const double wanted = part_of(run, 0)[WEIGHTS_SUM];
     for (int r = 1; r < ls_comm_size(run->comm); r++)
         if (part_of(run, r)[WEIGHTS_SUM] != wanted)
-            return ls_hint(
-                ls_fail(LS_ERR_RUNTIME, NULL,
-                        "epoch %llu, step %llu: the weights of rank %d are not those of "
-                        "rank 0: memory, a processor or the network has failed",
-                        (unsigned long long)run->t->state.epoch + 1,
-                        (unsigned long long)run->t->state.epoch_step + 1, r),
-                "go on with --resume on other machines, from a checkpoint of before if "
-                "the newest was written since the last comparison (parallel.check_every)");
+            return ls_same_weights_fail(run, r);
     return LS_OK;
 }
 
@@ -172,7 +156,7 @@ static void forward(ls_run *run, const ls_pass *pass, const ls_requests *asked) 
                      b->row_loss, b->lane_loss);
     part[STOP_ASKED] = asked->stop;
     part[SAVE_ASKED] = asked->save;
-    part[WEIGHTS_SUM] = weights_sum(run);
+    part[WEIGHTS_SUM] = ls_same_weights_due(run) ? ls_same_weights_sum(run) : 0;
     ls_failure_note(run, run->rows_from.status);
     ls_failure_note_products(run);
     part[HAS_FAILED] = run->failure.status != LS_OK;

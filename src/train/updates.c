@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lockstep/base/add.h"
 #include "lockstep/base/memory.h"
 #include "run.h"
 #include "whole_update.h"
@@ -171,8 +172,7 @@ static void store(const ls_updates *u, size_t n, const float *g, float *to) {
     if (!u->goes_on)
         memcpy(to, g, n * sizeof *to);
     else
-        for (size_t i = 0; i < n; i++)
-            to[i] += g[i];
+        ls_add_to(n, g, to);
 }
 
 /* Stretches of one span, as a tile has them, in an array of weights and those like it. */

@@ -21,6 +21,7 @@ optimizer: {sgd: {lr: 0.1}}
 batch: {size: 12, lanes: 3}
 train: {epochs: 2}
 """
+FAULTS = os.environ.get("LOCKSTEP_FAULTS")
 REGRESSION = ("loss=mse", "model.0.dense.units=1")
 
 
@@ -125,6 +126,33 @@ class TrainData(lockstep_test.TestCase):
         for transform in ("[log1p]", "[log1p, standardize]"):
             self.fails(3, *self.args(f"data.transform={transform}"), cwd=self.dir, ranks=(1, 2, 4),
                        says="/X: row 51, column 6: missing value (NaN)")
+
+    def reads(self, split, *settings, ranks):
+        """How often the ranks read from the file where X is in chunks of four rows."""
+        with h5py.File(self.path("d.h5"), "w") as f:
+            f.create_dataset("X", data=np.tile(self.x, (8, 128)), chunks=(4, 512), compression=1,
+                             fletcher32=True)
+            f["y"], f["split"] = np.tile(self.y, 8), np.tile(np.asarray(split, "u1"), 240)
+        counts = self.path("counts")
+        self.ok(*self.args(*settings), cwd=self.dir, ranks=ranks, program=FAULTS,
+                env={"LOCKSTEP_FAULT_COUNTS": counts})
+        found = []
+        for rank in range(ranks):
+            with open(f"{counts}.{rank}", encoding="utf-8") as f:
+                found.append(int(dict(line.split() for line in f)["pread"]))
+        return np.array(found)
+
+    def test_chunks_are_read_once(self):
+        """However their rows are split: where half of each is for validation a rank reads as often
+        as where this half is for tests and is not looked at."""
+        self.write("c.yaml", CONFIG.replace("  split: {train: 0.6, val: 0.2, test: 0.2}\n", ""))
+        for strategy, ranks, chunks in (("data", 1, 480), ("features", 2, 240)):
+            how = f"parallel.strategy={strategy}"
+            once = self.reads([0, 2, 2, 0], how, ranks=ranks)
+            both = self.reads([0, 1, 1, 0], how, ranks=ranks)
+            self.assertTrue((once >= chunks).all(), (strategy, once))
+            # Each chunk twice would be `chunks` more; a few reads are left to HDF5's own pages.
+            self.assertTrue((both - once < chunks / 10).all(), (strategy, once, both))
 
     def test_labels(self):
         y = self.y.copy()

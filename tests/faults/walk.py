@@ -155,8 +155,6 @@ def places(target, counts, most):
         if rank == 1:
             continue  # it does what rank 2 does
         for function, n in sorted(calls.items()):
-            if function == "wrong_weights":
-                continue  # no call that fails: cli/test_wrong_weights.py
             if function in ("MPI_Testall", "MPI_Testsome", "MPI_Test", "MPI_Iprobe"):
                 n = min(n, 200)  # how often is polled is chance
             for count in spread(n, most):

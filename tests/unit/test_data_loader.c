@@ -1,5 +1,5 @@
-/* The loader: rows and columns go where they belong, only values that were asked for are looked
- * at, and the sum over them depends on these values alone. */
+/* The loader: rows and columns go where they belong, those of several lists in one pass, only
+ * values that were asked for are looked at, and the sum over them depends on these values alone. */
 #include "lockstep/comm/comm.h"
 #include "lockstep/data/loader.h"
 #include "lockstep/data/split.h"
@@ -39,6 +39,11 @@ static ls_transforms *fitted(ls_dataset *ds, const char *yaml) {
     return t;
 }
 
+static ls_status load(ls_loader *l, const size_t *row, size_t n, const size_t *slot, float *out) {
+    return ls_loader_read(l, &(ls_loader_rows){.row = row, .n = n, .slot = slot, .out = out}, 1,
+                          NULL);
+}
+
 /* Every third row from first on; their number. */
 static size_t third_rows(size_t first, size_t *row) {
     size_t n = 0;
@@ -59,13 +64,91 @@ static void rows_go_to_their_slots(void **state) {
     for (size_t i = 0; i < n; i++)
         slot[i] = n - 1 - i;
     OK(ls_loader_create(ds, NULL, t, NULL, &l));
-    OK(ls_loader_read(l, row, n, slot, out, NULL));
+    OK(load(l, row, n, slot, out));
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < 4; j++) {
             size_t column = ls_transforms_source(t, j);
             float mean = (float)(D * 9 + 2 * column);
             assert_true(out[slot[i] * 4 + j] == 2 * x[row[i] * D + column] - mean);
         }
+    ls_loader_destroy(l);
+    ls_transforms_destroy(t);
+    ls_dataset_close(ds);
+}
+
+/* What this row alone adds to half of the loader's sum. */
+static uint64_t sum_of(ls_loader *l, size_t row) {
+    static float out[D];
+    uint64_t before[2], after[2];
+    ls_loader_sum(l, before);
+    OK(load(l, &row, 1, NULL, out));
+    ls_loader_sum(l, after);
+    return after[1] - before[1];
+}
+
+/* A third of the rows to slots, of another third those of the last slab alone, one third to be
+ * forgotten, and none. */
+static void check_lists(const char *chain) {
+    static float first[N * D], second[N * D];
+    static uint64_t sum[N], forgotten[N];
+    size_t row[3][N], slot[N], n[3];
+    uint64_t total[2], added = 0;
+    ls_dataset *ds = dataset();
+    ls_transforms *t = fitted(ds, chain);
+    const size_t width = ls_transforms_outputs(t);
+    ls_loader *l = NULL;
+    for (size_t k = 0; k < 3; k++)
+        n[k] = third_rows(k == 1 ? 520 : k, row[k]);
+    for (size_t i = 0; i < n[0]; i++)
+        slot[i] = n[0] - 1 - i;
+    ls_loader_rows lists[] = {
+        {.row = row[0], .n = n[0], .slot = slot, .out = first, .sum = sum},
+        {.row = row[1], .n = n[1], .out = second},
+        {.row = row[2], .n = n[2], .sum = forgotten},
+        {.n = 0},
+    };
+    OK(ls_loader_create(ds, NULL, t, NULL, &l));
+    OK(ls_loader_read(l, lists, 4, NULL));
+    ls_loader_sum(l, total);
+    for (size_t j = 0; j < width; j++) {
+        const size_t column = ls_transforms_source(t, j);
+        for (size_t i = 0; i < n[0]; i++)
+            assert_true(first[slot[i] * width + j] == 2 * x[row[0][i] * D + column]);
+        for (size_t i = 0; i < n[1]; i++)
+            assert_true(second[i * width + j] == 2 * x[row[1][i] * D + column]);
+    }
+    for (size_t i = 0; i < n[0]; i++) {
+        assert_true(sum[slot[i]] == sum_of(l, row[0][i]));
+        added += sum[slot[i]];
+    }
+    for (size_t i = 0; i < n[1]; i++)
+        added += sum_of(l, row[1][i]);
+    for (size_t i = 0; i < n[2]; i++) {
+        assert_true(forgotten[i] == sum_of(l, row[2][i]));
+        added += forgotten[i];
+    }
+    assert_true(added == total[1]);
+    ls_loader_destroy(l);
+    ls_transforms_destroy(t);
+    ls_dataset_close(ds);
+}
+
+static void lists_go_to_their_places(void **state) {
+    (void)state;
+    static float first[N * D], second[N * D];
+    size_t row[2][N];
+    make_x();
+    check_lists("[scale: 2]");            /* read in place */
+    check_lists("[scale: 2, select: 4]"); /* by way of a slab */
+    /* The first row of the file that is wrong is told, whatever its list. */
+    x[99 * D + 1] = x[40 * D + 3] = NAN;
+    ls_dataset *ds = dataset();
+    ls_transforms *t = fitted(ds, "[scale: 2]");
+    ls_loader *l = NULL;
+    ls_loader_rows lists[] = {{.row = row[0], .n = third_rows(0, row[0]), .out = first},
+                              {.row = row[1], .n = third_rows(1, row[1]), .out = second}};
+    OK(ls_loader_create(ds, NULL, t, NULL, &l));
+    FAILS(LS_ERR_DATA, "/X: row 40, column 3: missing value", ls_loader_read(l, lists, 2, NULL));
     ls_loader_destroy(l);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -98,7 +181,7 @@ static void columns_follow_the_index(void **state) {
     ls_transforms *t = NULL;
     ls_loader *l = mapped_loader(ds, &t);
     size_t n = third_rows(1, row);
-    OK(ls_loader_read(l, row, n, NULL, out, NULL));
+    OK(load(l, row, n, NULL, out));
     for (size_t i = 0; i < n; i++) {
         const float *from = x + row[i] * D;
         assert_true(out[i * 3] == log1p_of(from[4]));
@@ -111,7 +194,7 @@ static void columns_follow_the_index(void **state) {
     x[301 * D + 4] = -8;
     ds = dataset();
     OK(ls_loader_create(ds, (uint32_t[]){4, 0, 1}, t, NULL, &l));
-    FAILS(LS_ERR_DATA, "row 301, column 1: infinite", ls_loader_read(l, row, n, NULL, out, NULL));
+    FAILS(LS_ERR_DATA, "row 301, column 1: infinite", load(l, row, n, NULL, out));
     ls_loader_destroy(l);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -129,12 +212,12 @@ static void other_rows_may_hold_anything(void **state) {
     ls_transforms *t = fitted(ds, "[log1p]");
     ls_loader *l = NULL;
     OK(ls_loader_create(ds, NULL, t, NULL, &l));
-    OK(ls_loader_read(l, row, third_rows(1, row), NULL, out, NULL));
+    OK(load(l, row, third_rows(1, row), NULL, out));
     assert_true(out[3] == log1p_of(x[1 * D + 3]) && out[100 * D + 3] == log1p_of(x[301 * D + 3]));
     FAILS(LS_ERR_DATA, "/X: row 3, column 3: missing value",
-          ls_loader_read(l, row + 1, third_rows(0, row) - 1, NULL, out, NULL));
+          load(l, row + 1, third_rows(0, row) - 1, NULL, out));
     FAILS(LS_ERR_DATA, "/X: row 2, column 3: log1p can not take -5",
-          ls_loader_read(l, row, third_rows(2, row), NULL, out, NULL));
+          load(l, row, third_rows(2, row), NULL, out));
     ls_loader_destroy(l);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -152,9 +235,9 @@ static void add_sum(size_t first, size_t end, size_t step, bool backwards, uint6
     for (size_t i = first; i < end; i += step)
         row[n++] = i;
     for (size_t i = 0; backwards && i < n; i++)
-        OK(ls_loader_read(l, row + n - 1 - i, 1, NULL, out, NULL));
+        OK(load(l, row + n - 1 - i, 1, NULL, out));
     if (!backwards)
-        OK(ls_loader_read(l, row, n, NULL, out, NULL));
+        OK(load(l, row, n, NULL, out));
     ls_loader_sum(l, own);
     sum[0] += own[0];
     sum[1] += own[1];
@@ -207,10 +290,10 @@ static void check_slices(const char *chain, const uint32_t *index) {
     ls_loader *l = NULL;
     uint64_t want[2], sum[2] = {0}, own[2];
     OK(ls_loader_create(ds, index, t, NULL, &l));
-    OK(ls_loader_read(l, row, n, NULL, all, NULL));
+    OK(load(l, row, n, NULL, all));
     ls_loader_destroy(l);
     OK(ls_loader_create(ds, index, t, &whole, &l));
-    OK(ls_loader_read(l, row, n, NULL, some, NULL));
+    OK(load(l, row, n, NULL, some));
     assert_memory_equal(some, all, n * 4 * sizeof *all);
     ls_loader_sum(l, want);
     ls_loader_destroy(l);
@@ -218,7 +301,7 @@ static void check_slices(const char *chain, const uint32_t *index) {
         const ls_loader_columns one = {b, 1, edge + b};
         const size_t width = edge[b + 1] - edge[b];
         OK(ls_loader_create(ds, index, t, &one, &l));
-        OK(ls_loader_read(l, row, n, NULL, some, NULL));
+        OK(load(l, row, n, NULL, some));
         for (size_t i = 0; i < n; i++)
             assert_memory_equal(some + i * width, all + i * 4 + edge[b], width * sizeof *all);
         ls_loader_sum(l, own);
@@ -252,7 +335,7 @@ static void columns_are_slices(void **state) {
     ls_loader_destroy(l);
     OK(ls_loader_create(ds, (uint32_t[]){0, 1, 2}, t, &(ls_loader_columns){1, 1, (size_t[]){1, 3}},
                         &l));
-    FAILS(LS_ERR_DATA, "column 2", ls_loader_read(l, row, n, NULL, some, NULL));
+    FAILS(LS_ERR_DATA, "column 2", load(l, row, n, NULL, some));
     ls_loader_destroy(l);
     ls_transforms_destroy(t);
     ls_dataset_close(ds);
@@ -260,9 +343,9 @@ static void columns_are_slices(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_go_to_their_slots), cmocka_unit_test(columns_follow_the_index),
-        cmocka_unit_test(other_rows_may_hold_anything), cmocka_unit_test(the_sum_is_one_of_values),
-        cmocka_unit_test(columns_are_slices)};
+        cmocka_unit_test(rows_go_to_their_slots),   cmocka_unit_test(lists_go_to_their_places),
+        cmocka_unit_test(columns_follow_the_index), cmocka_unit_test(other_rows_may_hold_anything),
+        cmocka_unit_test(the_sum_is_one_of_values), cmocka_unit_test(columns_are_slices)};
     if (ls_comm_init(&argc, &argv, &comm) != LS_OK)
         return 1;
     int failed = cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -83,12 +83,10 @@ static void in_file_order(const pair *p, size_t *row, size_t *slot) {
 
 static void read_resident(pair *p) {
     static size_t row[N], slot[N];
-    static uint64_t sum[N];
     in_file_order(p, row, slot);
-    OK(ls_loader_read(p->loader, row, p->slots, slot, p->resident, NULL));
-    OK(ls_loader_scan(p->loader, row, p->slots, sum, NULL));
-    for (size_t k = 0; k < p->slots; k++)
-        p->sum[slot[k]] = sum[k];
+    ls_loader_rows all = {
+        .row = row, .n = p->slots, .slot = slot, .out = p->resident, .sum = p->sum};
+    OK(ls_loader_read(p->loader, &all, 1, NULL));
 }
 
 /* The stream reads what `file` holds then; the rest is that of good.h5. */

@@ -2,8 +2,8 @@
  * name, transforms applied.
  *
  * Why here: training shards, validation, evaluation and prediction all read rows this way. The
- * file is read in slabs of consecutive rows, so that whole chunks are touched once. Never holds
- * more than one slab beside the result.
+ * file is read in slabs of consecutive rows, so that whole chunks are touched once, whatever their
+ * rows are for. Never holds more than one slab beside the result.
  */
 #ifndef LS_DATA_LOADER_H
 #define LS_DATA_LOADER_H
@@ -33,26 +33,30 @@ ls_status ls_loader_create(ls_dataset *ds, const uint32_t *index, const ls_trans
                            const ls_loader_columns *columns, ls_loader **out) LS_MUST_CHECK;
 void ls_loader_destroy(ls_loader *loader);
 
-/* out[slot[i], :] (slot NULL: out[i, :]) = the outputs of row row[i] of the dataset; row[0..n)
- * ascends. progress (may be NULL) counts rows. Errors: ERR_DATA: NaN, infinity or a value that a
- * transform can not take in one of these rows and a column that is an input. */
-ls_status ls_loader_read(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
-                         float *out, ls_progress *progress) LS_MUST_CHECK;
+/* Rows that are wanted, and what for. */
+typedef struct ls_loader_rows {
+    const size_t *row; /* [n] of the dataset, ascending */
+    size_t n;
+    const size_t *slot; /* [n] place of each in what follows; NULL: they follow each other */
+    float *out;         /* [places, outputs]; NULL: rows are checked and forgotten */
+    uint64_t *sum;      /* [places] half of what a row adds to the loader's sum, from which it can
+                           be told whether it is the same when it is read again; or NULL */
+    size_t n_read;      /* the loader's: how many of them are done */
+} ls_loader_rows;
 
-/* The same, of few rows, whatever signals have come. sum[i]: half of what row i adds to the
- * loader's sum, from which it can be told whether the row is the same when it is read again. */
-ls_status ls_loader_read_again(ls_loader *loader, const size_t *row, size_t n, const size_t *slot,
-                               float *out, uint64_t *sum) LS_MUST_CHECK;
+/* Brings the rows of all lists (none is in two) to their places: in one pass, in the order of the
+ * file. log (may be NULL) shows how far it is. Errors: ERR_DATA: NaN, infinity or a value that a
+ * transform can not take in one of these rows and a column that is an input. */
+ls_status ls_loader_read(ls_loader *loader, ls_loader_rows *lists, size_t n_lists,
+                         ls_log *log) LS_MUST_CHECK;
+
+/* The same, of few rows, whatever signals have come. */
+ls_status ls_loader_read_again(ls_loader *loader, ls_loader_rows *rows) LS_MUST_CHECK;
 
 /* Whether a row that was read again has the sum that is known of it. Errors: ERR_DATA: it has
  * another, since the file was changed. */
 ls_status ls_loader_check_same(const ls_loader *loader, size_t row, uint64_t sum,
                                uint64_t known) LS_MUST_CHECK;
-
-/* Reads the rows as ls_loader_read does, with all its checks, and forgets them; sum as above, or
- * NULL. */
-ls_status ls_loader_scan(ls_loader *loader, const size_t *row, size_t n, uint64_t *sum,
-                         ls_progress *progress) LS_MUST_CHECK;
 
 /* The sum (modulo 2^64 each) over all rows read so far of the two halves of XXH3-128 of the row's
  * number and its inputs before the transforms; with columns, over all rows and blocks, of their

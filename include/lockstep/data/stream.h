@@ -24,7 +24,7 @@ typedef struct ls_stream_spec {
     const ls_sampler *sampler; /* whose lanes and order; not used after the creation */
     ls_loader *loader;         /* the thread's alone until the stream is destroyed */
     const size_t *row;         /* [slots] the dataset's row of each of the sampler's slots */
-    const uint64_t *sum;       /* [slots] of these rows, from ls_loader_scan */
+    const uint64_t *sum;       /* [slots] of these rows, from ls_loader_read */
     size_t width;              /* the loader's outputs */
     int threads;               /* that read, beside those of the steps */
 } ls_stream_spec;

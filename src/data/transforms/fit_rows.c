@@ -175,7 +175,8 @@ static ls_status load_by_rows(ls_fitting *f, size_t s, size_t first, size_t coun
     LS_TRY(ls_chain_view(f->t, s, true, &view));
     ls_status st = ls_loader_create(f->ds, NULL, &view, &columns, &loader);
     if (st == LS_OK)
-        st = ls_loader_read(loader, f->row, f->n_rows, NULL, f->block, NULL);
+        st = ls_loader_read(
+            loader, &(ls_loader_rows){.row = f->row, .n = f->n_rows, .out = f->block}, 1, NULL);
     ls_loader_destroy(loader);
     ls_chain_view_free(&view);
     return st;
@@ -217,7 +218,8 @@ static ls_status find_factors(ls_fitting *f, size_t s, ls_tree_range mine, doubl
         st = ls_alloc(FACTOR_ROWS * width, sizeof *x, "rows", &x);
     for (size_t k = mine.first; st == LS_OK && k < last; k += FACTOR_ROWS) {
         const size_t n = last - k < FACTOR_ROWS ? last - k : FACTOR_ROWS;
-        st = ls_loader_read(loader, f->row + k, n, NULL, x, NULL);
+        st =
+            ls_loader_read(loader, &(ls_loader_rows){.row = f->row + k, .n = n, .out = x}, 1, NULL);
         if (st == LS_OK)
             st = factors_of(f, s, k, n, x, factor + k);
     }
@@ -254,7 +256,8 @@ typedef struct row_reader {
 
 static ls_status read_rows(void *from, size_t first, size_t n, float *out) {
     const row_reader *reader = from;
-    return ls_loader_read(reader->loader, reader->f->row + first, n, NULL, out, NULL);
+    ls_loader_rows rows = {.row = reader->f->row + first, .n = n, .out = out};
+    return ls_loader_read(reader->loader, &rows, 1, NULL);
 }
 
 ls_status ls_fitting_fit_mix(ls_fitting *f, size_t s) {

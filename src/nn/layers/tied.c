@@ -6,8 +6,8 @@
  * the dense layer's. That of W is formed there, when the way back comes to it, from the rows of
  * both (weight_rows.h): nobody changes W before. */
 #include "layers.h"
+#include "lockstep/base/add.h"
 #include "lockstep/base/error.h"
-#include "lockstep/base/simd.h"
 #include "lockstep/nn/init.h"
 #include "weight_rows.h"
 
@@ -81,11 +81,6 @@ static const float *weights_of(const ls_layer *l, const ls_layer_io *io) {
     return io->weights + l->partner->offset[WEIGHT];
 }
 
-LS_SIMD static void add(size_t n, const float *b, float *y) {
-    for (size_t j = 0; j < n; j++)
-        y[j] += b[j];
-}
-
 /* The weights have been waited for: the dense layer is before it. */
 static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
     const size_t rows = ls_pass_rows(pass), n = l->out_size;
@@ -95,7 +90,7 @@ static void forward(const ls_layer *l, const ls_pass *pass, const ls_layer_io *i
         return;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < rows; r++)
-        add(n, io->weights + l->offset[BIAS], io->y + r * n);
+        ls_add_to(n, io->weights + l->offset[BIAS], io->y + r * n);
 }
 
 static void backward_input(const ls_layer *l, const ls_pass *pass, const ls_layer_io *io) {
