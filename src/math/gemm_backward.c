@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gemm_tiles.h"
+#include "lockstep/base/add.h"
 
 void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in, size_t out,
                             const float *dy, const float *w, float *dx, void *room,
@@ -16,7 +17,7 @@ void ls_gemm_backward_input(const ls_gemm *g, const ls_segments *rows, size_t in
                                             room);
     const ls_row_tiles down = ls_row_tiles_of(
         g, rows, ls_tile_length(g, a.count, LS_TILE_INPUT_ROWS, LS_TILE_LEAST, across));
-#pragma omp parallel
+#pragma omp parallel if (a.count * in * out >= LS_TEAM_PRODUCTS)
     {
         ls_one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
@@ -143,7 +144,7 @@ static void walk_weights(const ls_gemm *g, const ls_lanes *lanes, size_t in, ls_
     const size_t length = ls_tile_length(g, in, g->any_tile ? LS_TILE_LANES_IN : LS_TILE_WEIGHT_IN,
                                          LS_TILE_LEAST, down.count);
     const size_t across = ls_tiles(in, length);
-#pragma omp parallel
+#pragma omp parallel if (dy->terms.first[dy->terms.count] * in * part.count >= LS_TEAM_PRODUCTS)
     {
         ls_one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)
@@ -217,14 +218,13 @@ static void bias_kernel(const void *context, size_t segment, ls_tile_at c) {
     const size_t first = t->rows->first[segment], end = t->rows->first[segment + 1];
     memcpy(c.at, t->dy + first * t->out, t->width * sizeof(float));
     for (size_t r = first + 1; r < end; r++)
-        for (size_t j = 0; j < t->width; j++)
-            c.at[j] += t->dy[r * t->out + j];
+        ls_add_to(t->width, t->dy + r * t->out, c.at);
 }
 
 void ls_gemm_backward_bias(const ls_segments *rows, const ls_lanes *lanes, size_t out,
                            const float *dy, float *const *db) {
     size_t n = ls_tiles(out, LS_TILE_FORWARD_OUT);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > 1)
     for (size_t v = 0; v < n; v++) {
         const size_t o = v * LS_TILE_FORWARD_OUT;
         const bias_tile t = {rows, dy + o, out, minimum(LS_TILE_FORWARD_OUT, out - o)};

@@ -64,7 +64,7 @@ void ls_gemm_forward_part(const ls_gemm *g, const ls_segments *rows, size_t out,
     const tile_shape shape = shape_of(g, rows->first[rows->count], part.count, 1);
     const ls_row_tiles down = ls_row_tiles_of(g, rows, shape.rows);
     const size_t across = ls_tiles(part.count, shape.outputs);
-#pragma omp parallel
+#pragma omp parallel if (x->count * x->ld * part.count >= LS_TEAM_PRODUCTS)
     {
         ls_one_thread_a_call();
 #pragma omp for collapse(2) schedule(dynamic)

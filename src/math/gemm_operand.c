@@ -36,7 +36,7 @@ ls_operand ls_gemm_make_ready(const ls_gemm *g, ls_operand a, void *room) {
     a.ready = room;
     const size_t down = (a.count + LS_PIECE_SUMS - 1) / LS_PIECE_SUMS;
     const size_t *edge = a.terms.first;
-#pragma omp parallel
+#pragma omp parallel if (a.count * edge[a.terms.count] >= LS_TEAM_FLOATS)
     for (size_t s = 0; s < a.terms.count; s++) {
         const size_t across = pieces_of(edge[s + 1] - edge[s]);
 #pragma omp for collapse(2) schedule(dynamic) nowait

@@ -2,6 +2,8 @@
  * here. */
 #include "losses.h"
 
+#include "lockstep/math/vector.h"
+
 static const ls_opt_row *const rows[] = {
     &ls_loss_softmax_cross_entropy.row,
     &ls_loss_binary_cross_entropy.row,
@@ -43,7 +45,7 @@ void ls_loss_evaluate(const ls_choice *loss, const ls_segments *segments, size_t
 }
 
 void ls_loss_mean_gradient(size_t n_rows, size_t n, const double *weight, double all, float *dz) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n_rows * n > LS_VECTOR_CHUNK)
     for (size_t r = 0; r < n_rows; r++) {
         const double w = weight_of(weight, r);
         const float scale = (float)(w / all);
