@@ -215,10 +215,6 @@ static ls_status fail_not_finite(const ls_dataset *ds, size_t row, size_t column
                    "infinite ones)");
 }
 
-bool ls_dataset_compressed(const ls_dataset *ds) {
-    return ls_h5_array_info(ds->x)->compressed;
-}
-
 static bool is_inside(const ls_dataset *ds, size_t first_row, size_t rows, size_t first_column,
                       size_t columns) {
     return rows <= ds->n_samples && first_row <= ds->n_samples - rows &&

@@ -74,9 +74,6 @@ typedef struct ls_dataset {
 ls_status ls_dataset_open(const ls_dataset_paths *paths, ls_dataset **out) LS_MUST_CHECK;
 void ls_dataset_close(ls_dataset *ds);
 
-/* Whether X has to be unpacked when it is read. */
-bool ls_dataset_compressed(const ls_dataset *ds);
-
 /* out[rows, columns] = X[first_row.., first_column..] as float32, samples by features whatever
  * the file's layout. NaN and infinity are returned: only who knows which values are going to be
  * used can tell whether that is an error. */
